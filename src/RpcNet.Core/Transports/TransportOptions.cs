@@ -1,0 +1,74 @@
+using System.Net;
+using System.Net.Security;
+
+namespace RpcNet.Transports;
+
+/// <summary>What listeners and outgoing connections have in common.</summary>
+public abstract class TransportConnectionOptions
+{
+    /// <summary>The ALPNs offered or accepted, in order of preference. At least one.</summary>
+    public required IReadOnlyList<SslApplicationProtocol> ApplicationProtocols { get; init; }
+
+    /// <summary>
+    /// How long a connection may hear nothing before it is dead. The smaller of both sides' values counts
+    /// (RFC 9000 section 10.1).
+    /// </summary>
+    /// <value>Default 2.5 s; at least 100 ms; <see cref="Timeout.InfiniteTimeSpan"/> never.</value>
+    public TimeSpan IdleTimeout { get; init; } = TimeSpan.FromSeconds(2.5);
+
+    /// <summary>The interval of keep-alive PINGs on a silent connection.</summary>
+    /// <value>Default 1 s; must be shorter than <see cref="IdleTimeout"/>; <see cref="Timeout.InfiniteTimeSpan"/> disables.</value>
+    public TimeSpan KeepAliveInterval { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>The time within which a handshake must complete.</summary>
+    /// <value>Default 10 s.</value>
+    public TimeSpan HandshakeTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Bidirectional streams that the peer may have open at once.</summary>
+    /// <value>Default 1,024; 0 … 65,535.</value>
+    public int MaxInboundBidirectionalStreams { get; init; } = 1024;
+
+    /// <summary>Unidirectional streams that the peer may have open at once.</summary>
+    /// <value>Default 64; 0 … 65,535.</value>
+    public int MaxInboundUnidirectionalStreams { get; init; } = 64;
+
+    /// <summary>Bytes that the peer may send on one stream ahead of this side's reading.</summary>
+    /// <value>Default 1 MiB; 16 KiB … 1 GiB.</value>
+    public int StreamReceiveWindow { get; init; } = 1 << 20;
+
+    /// <summary>Bytes that the peer may send on all streams together ahead of this side's reading.</summary>
+    /// <value>Default 16 MiB; at least <see cref="StreamReceiveWindow"/>.</value>
+    public int ConnectionReceiveWindow { get; init; } = 16 << 20;
+
+    /// <summary>Application error code sent when a stream is disposed unfinished.</summary>
+    public long DefaultStreamErrorCode { get; init; }
+
+    /// <summary>Application error code sent when a connection is disposed without a close.</summary>
+    public long DefaultCloseErrorCode { get; init; }
+}
+
+/// <summary>How to listen.</summary>
+public sealed class TransportListenerOptions : TransportConnectionOptions
+{
+    /// <summary>The address to bind; port 0 lets the system choose.</summary>
+    public required IPEndPoint EndPoint { get; init; }
+
+    /// <summary>The server's side of TLS.</summary>
+    public required TlsServerOptions Tls { get; init; }
+
+    /// <summary>Connections accepted by the engine and not yet taken by <see cref="ITransportListener.AcceptAsync"/>.</summary>
+    /// <value>Default 512.</value>
+    public int Backlog { get; init; } = 512;
+}
+
+/// <summary>How to connect.</summary>
+public sealed class TransportConnectOptions : TransportConnectionOptions
+{
+    /// <summary>
+    /// An <see cref="IPEndPoint"/> or a <see cref="DnsEndPoint"/>, resolved on every connect, its addresses tried in order.
+    /// </summary>
+    public required EndPoint EndPoint { get; init; }
+
+    /// <summary>The client's side of TLS.</summary>
+    public required TlsClientOptions Tls { get; init; }
+}
