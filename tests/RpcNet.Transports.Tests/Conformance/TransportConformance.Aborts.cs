@@ -267,13 +267,13 @@ public abstract partial class TransportConformance
     public async Task Dispose_NeverUsed_CostsThePeerNothing()
     {
         var pair = await ConnectPairAsync(new Settings { MaxBidirectional = 2 });
+        var serving = ServeFirstLiveStreamAsync();
         for (var i = 0; i < 10; i++)
         {
             var unused = await pair.Client.OpenStreamAsync(TransportStreamDirection.Bidirectional, Limit);
             await unused.DisposeAsync();
         }
 
-        var serving = ServeFirstLiveStreamAsync();
         await using var local = await pair.Client.OpenStreamAsync(TransportStreamDirection.Bidirectional, Limit);
         await local.WriteAsync("live"u8.ToArray(), endStream: true, Limit);
         Assert.Equal("live"u8.ToArray(), await ReadToEndAsync(local));

@@ -20,19 +20,22 @@ public abstract partial class TransportConformance
 
         await closer.CloseAsync(code, Limit);
 
-        Task[] ended =
-        [
-            accepting, opening, reading, writing, remote.WritesClosed,
-            peer.AcceptStreamAsync(Limit).AsTask(),
-            peer.OpenStreamAsync(TransportStreamDirection.Bidirectional, Limit).AsTask(),
-            remote.ReadAsync(new byte[10], Limit).AsTask(),
-            remote.WriteAsync(new byte[1], endStream: false, Limit).AsTask(),
-        ];
         var closed = await peer.Closed.WaitAsync(Limit);
         Assert.Equal((TransportError.ConnectionAborted, code), (closed.Error, closed.ApplicationErrorCode));
-        foreach (var call in ended)
+        await ExpectCodeAsync(() => accepting);
+        await ExpectCodeAsync(() => opening);
+        await ExpectCodeAsync(() => reading);
+        await ExpectCodeAsync(() => writing);
+        await ExpectCodeAsync(() => remote.WritesClosed);
+
+        await ExpectCodeAsync(() => peer.AcceptStreamAsync(Limit).AsTask());
+        await ExpectCodeAsync(() => peer.OpenStreamAsync(TransportStreamDirection.Bidirectional, Limit).AsTask());
+        await ExpectCodeAsync(() => remote.ReadAsync(new byte[10], Limit).AsTask());
+        await ExpectCodeAsync(() => remote.WriteAsync(new byte[1], endStream: false, Limit).AsTask());
+
+        async Task ExpectCodeAsync(Func<Task> call)
         {
-            var e = await ExpectAsync(TransportError.ConnectionAborted, () => call);
+            var e = await ExpectAsync(TransportError.ConnectionAborted, call);
             Assert.Equal(code, e.ApplicationErrorCode);
         }
     }
