@@ -6,13 +6,15 @@ namespace RpcNet.Generators.Contracts;
 /// <param name="BaseName">What the generated names start with: "Compute" for <c>ICompute</c>.</param>
 /// <param name="Accessibility">"public" or "internal".</param>
 /// <param name="ServiceName">The name on the wire.</param>
+/// <param name="ForeignShapes">Expressions for the shape providers of message types from other assemblies.</param>
 internal sealed record ContractModel(
     string Namespace,
     string Interface,
     string BaseName,
     string Accessibility,
     string ServiceName,
-    EquatableArray<MethodModel> Methods)
+    EquatableArray<MethodModel> Methods,
+    EquatableArray<string> ForeignShapes)
 {
     public string HintName => Namespace.Length == 0 ? BaseName : $"{Namespace.Replace("@", "")}.{BaseName}";
 

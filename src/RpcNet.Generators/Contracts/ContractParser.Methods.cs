@@ -121,6 +121,11 @@ internal sealed partial class ContractParser
             return default;
         }
 
+        if (result is not null)
+        {
+            ParsePayload(method, result, Symbols.LocationOf(method));
+        }
+
         return (kind, result?.ToDisplayString(Symbols.Full));
     }
 
@@ -144,6 +149,11 @@ internal sealed partial class ContractParser
             : Symbols.IsAsyncEnumerable(type) ? ParameterRole.Stream
             : ParameterRole.Argument;
         var payload = role == ParameterRole.Stream ? ((INamedTypeSymbol)type).TypeArguments[0] : type;
+        if (role != ParameterRole.CancellationToken)
+        {
+            ParsePayload(method, payload, Symbols.LocationOf(parameter));
+        }
+
         return new ParameterModel(
             Symbols.Escape(parameter.Name),
             role,
@@ -151,6 +161,14 @@ internal sealed partial class ContractParser
             payload.ToDisplayString(Symbols.Full),
             parameter.IsParams,
             DefaultValue.Of(parameter));
+    }
+
+    private void ParsePayload(IMethodSymbol method, ITypeSymbol type, Location place)
+    {
+        if (ShapeSource.OfForeign(type, _compilation) is { } provider)
+        {
+            _foreignShapes.Add(provider);
+        }
     }
 
     private void CheckWireName(IMethodSymbol method, string wireName, Dictionary<string, IMethodSymbol> seen)

@@ -13,6 +13,7 @@ internal sealed partial class ContractParser
     private readonly Compilation _compilation;
     private readonly Action<Diagnostic>? _report;
     private readonly CancellationToken _cancellationToken;
+    private readonly SortedSet<string> _foreignShapes = new(StringComparer.Ordinal);
     private bool _failed;
 
     private ContractParser(
@@ -70,7 +71,8 @@ internal sealed partial class ContractParser
             baseName,
             Symbols.IsPublic(_contract) ? "public" : "internal",
             serviceName,
-            new EquatableArray<MethodModel>(methods));
+            new EquatableArray<MethodModel>(methods),
+            new EquatableArray<string>(_foreignShapes));
     }
 
     /// <summary>"Compute" for <c>ICompute</c>, "OuterCompute" for <c>Outer.ICompute</c>.</summary>
