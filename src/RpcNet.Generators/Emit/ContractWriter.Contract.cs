@@ -60,7 +60,7 @@ internal sealed partial class ContractWriter
         var timeout = method.TimeoutMilliseconds == 0
             ? "null"
             : $"{TimeSpan}.FromTicks({method.TimeoutMilliseconds}L * {TimeSpan}.TicksPerMillisecond)";
-        _code.Line($"/// <summary>Describes <see cref=\"{method.DeclaringInterface}.{method.Identifier}\"/>.</summary>");
+        _code.Line($"/// <summary>Describes <c>{method.Identifier}</c>.</summary>");
         _code.Line($"public static readonly {type} {method.MemberName}Method = new {type}(");
         _code.Continue(() =>
         {

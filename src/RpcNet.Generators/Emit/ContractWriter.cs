@@ -37,14 +37,19 @@ internal sealed partial class ContractWriter
         _code.Line($"/// <summary>Implements <see cref=\"{_contract.Interface}\"/>: what is not overridden answers Unimplemented.</summary>");
         _code.Line(Names.GeneratedCode);
         _code.Open($"{_contract.Accessibility} abstract class {_contract.BaseName}Base : {_contract.Interface}");
-        foreach (var method in _contract.Methods)
+        for (var i = 0; i < _contract.Methods.Count; i++)
         {
+            var method = _contract.Methods[i];
+            if (i > 0)
+            {
+                _code.Line();
+            }
+
             _code.Line("/// <inheritdoc/>");
             _code.Line($"public virtual {Signature(method)} =>");
             var message = Names.Literal($"{_contract.ServiceName}/{method.WireName} is not implemented.");
             _code.Continue(() => _code.Line(
                 $"throw new {Names.Rpc}RpcFaultException({Names.Rpc}RpcStatusCode.Unimplemented, {message});"));
-            _code.Line();
         }
 
         _code.Close();

@@ -8,9 +8,11 @@ internal static class Names
     public const string Cancellation = "global::System.Threading.CancellationToken";
     public const string ModuleInitializer = "[global::System.Runtime.CompilerServices.ModuleInitializer]";
 
+    public static readonly string Version = typeof(Names).Assembly.GetName().Version.ToString(3);
+
     public static readonly string GeneratedCode =
         "[global::System.CodeDom.Compiler.GeneratedCode(\"RpcNet.Generators\", \""
-        + typeof(Names).Assembly.GetName().Version.ToString(3) + "\")]";
+        + Version + "\")]";
 
     /// <summary>
     /// All warnings are off, as in every generator's output: a user cannot edit the file, and whatever is obsolete or
