@@ -1,6 +1,5 @@
 using System.Buffers;
 using Nerdbank.MessagePack;
-using PolyType;
 using PolyType.Abstractions;
 
 namespace RpcNet.Serialization;
@@ -31,7 +30,7 @@ public sealed class MessagePackRpcSerializer : IRpcSerializer
     {
         try
         {
-            _serializer.Serialize(writer, value, ShapeOf<T>.Get());
+            _serializer.Serialize(writer, value, Shape<T>());
         }
         catch (MessagePackSerializationException e)
         {
@@ -45,7 +44,7 @@ public sealed class MessagePackRpcSerializer : IRpcSerializer
         try
         {
             var reader = new MessagePackReader(payload);
-            var value = _serializer.Deserialize(ref reader, ShapeOf<T>.Get());
+            var value = _serializer.Deserialize(ref reader, Shape<T>());
             payload = payload[(int)reader.Consumed..];
             return value!;
         }
@@ -79,13 +78,7 @@ public sealed class MessagePackRpcSerializer : IRpcSerializer
         }
     }
 
-    private static class ShapeOf<T>
-    {
-        private static readonly ITypeShape<T>? Shape =
-            TypeShapeResolver.ResolveDynamic<T>() ?? (ITypeShape<T>?)CommonShapes.Provider.GetTypeShape(typeof(T));
-
-        public static ITypeShape<T> Get() => Shape ?? throw new RpcSerializationException(
-            $"{typeof(T)} has no MessagePack shape: put [GenerateShape] on the type and make it partial, or put "
-            + $"[GenerateShapeFor<{typeof(T).Name}>] on a partial class of your assembly and register it with RpcShapes.Register.");
-    }
+    private static ITypeShape<T> Shape<T>() => RpcShapes.Find<T>() ?? throw new RpcSerializationException(
+        $"{typeof(T)} has no MessagePack shape: put [GenerateShape] on the type and make it partial, or, for a type that has "
+        + $"no place for the attribute, [GenerateShapeFor<{typeof(T).Name}>] on a partial class of the contract's assembly.");
 }
