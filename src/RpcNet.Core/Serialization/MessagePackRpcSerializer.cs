@@ -1,5 +1,6 @@
 using System.Buffers;
 using Nerdbank.MessagePack;
+using PolyType;
 using PolyType.Abstractions;
 
 namespace RpcNet.Serialization;
