@@ -126,6 +126,19 @@ internal sealed partial class SwimMachine
         Tick(now);
     }
 
+    /// <summary>Starts from a view that is known beforehand, without events. Before <see cref="Start"/>.</summary>
+    public void Preload(IReadOnlyList<MemberRecord> members, TimeSpan now)
+    {
+        _table.Reserve(members.Count);
+        foreach (var record in members)
+        {
+            if (record.Id != _local.Id)
+            {
+                _table.Add(new MemberEntry(record.Id, record.Generation, record.Incarnation, MemberState.Alive, record, now));
+            }
+        }
+    }
+
     /// <summary>Does what is due.</summary>
     public void Tick(TimeSpan now)
     {
