@@ -63,12 +63,15 @@ collect() {
   done
 }
 
-# The redirection leaves $! the application's own pid, which the signals below are for.
+# The redirection leaves $! the application's own pid, which the signals below are for. Job control is on for the start
+# alone: without it a script's background processes ignore SIGINT, and Ctrl+C could not be played.
 start() {
   local name=$1 role=$2
   touch "$logs/$name"
+  set -m
   WORKER_LABEL=$name WORKER_ADDR=${address[$name]:-} "$app" --role "$role" > >(collect "$name") 2>&1 &
   pid[$name]=$!
+  set +m
 }
 
 lines() { wc -l <"$logs/$1"; }
