@@ -9,16 +9,12 @@ namespace ClusterTutorial.Roles;
 /// <summary>The director: a member of the cluster that assigns workers to clients.</summary>
 internal static class Director
 {
-    public static void Configure(HostApplicationBuilder builder, TutorialSettings settings)
+    public static void Configure(HostApplicationBuilder builder)
     {
         builder.Services.AddHostedService<DirectorStory>();
-        builder.Services.AddRpcNet(builder.Configuration.GetSection("RpcNet"), o => o.Listen.Address = settings.DirectorAddress)
+        builder.Services.AddRpcNet(builder.Configuration.GetSection("RpcNet"))
             .AddService<IDirector, DirectorService>()
-            .AddCluster(o =>
-            {
-                o.Tags["role"] = "director";
-                o.Tags["label"] = "director";
-            });
+            .AddCluster();
         builder.Services.AddHostedService<ClusterEventLog>();
         builder.Services.AddHostedService<WorkerPoolMonitor>();
     }
@@ -50,7 +46,7 @@ internal sealed class DirectorStory(TutorialSettings settings, ILogger<DirectorS
 {
     public Task StartingAsync(CancellationToken cancellationToken)
     {
-        logger.LogInformation("🎯 Starting Director at {Address}", settings.DirectorAddress);
+        logger.LogInformation("🎯 Starting Director at {Address}", settings.ListenAddress);
         logger.LogInformation("📁 Loading certificates from certs/");
         return Task.CompletedTask;
     }
@@ -62,7 +58,7 @@ internal sealed class DirectorStory(TutorialSettings settings, ILogger<DirectorS
         logger.LogInformation("✅ Director registered itself in cluster");
         logger.LogInformation("✅ Cluster enabled - Director is now discoverable");
         logger.LogInformation("🔄 Load balancing strategy: LeastConnections");
-        logger.LogInformation("🚀 Director ready - listening on {Address}", settings.DirectorAddress);
+        logger.LogInformation("🚀 Director ready - listening on {Address}", settings.ListenAddress);
         return Task.CompletedTask;
     }
 
