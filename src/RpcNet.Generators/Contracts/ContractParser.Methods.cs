@@ -61,6 +61,12 @@ internal sealed partial class ContractParser
             return null;
         }
 
+        var baseName = BaseName(_contract);
+        if (method.Name == baseName + "Client" || method.Name == baseName + "Base")
+        {
+            Fail(Rules.GeneratedNameClash, place, _contract.Name, method.Name, "its method");
+        }
+
         var (returns, result) = ParseReturn(method);
         var parameters = method.Parameters.Select(p => ParseParameter(method, p)).ToList();
         if (parameters.Count(p => p?.Role == ParameterRole.Stream) > 1)
