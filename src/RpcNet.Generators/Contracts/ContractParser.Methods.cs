@@ -80,7 +80,7 @@ internal sealed partial class ContractParser
         }
 
         var refinement = Symbols.Attribute(method, Symbols.RpcMethod);
-        var wireName = Named(refinement, "Name") as string ?? WithoutAsync(method.Name);
+        var wireName = WireName(method);
         if (!IsWireName(wireName))
         {
             Fail(Rules.InvalidName, place, "method", wireName);
@@ -226,6 +226,10 @@ internal sealed partial class ContractParser
             Fail(Rules.Overload, Symbols.LocationOf(method), method.Name, wireName);
         }
     }
+
+    /// <summary>RpcMethodAttribute.Name, or else the C# name without a trailing "Async".</summary>
+    public static string WireName(IMethodSymbol method) =>
+        Named(Symbols.Attribute(method, Symbols.RpcMethod), "Name") as string ?? WithoutAsync(method.Name);
 
     private static string MemberName(string name, HashSet<string> taken)
     {

@@ -43,6 +43,27 @@ public sealed class CodeFixTests
         Usings + Contract(after), await FixAsync(new ReturnTypeFix(), "RPCNET002", Contract(before)));
 
     [Theory]
+    [InlineData("Task A(ref int a, in int b);", "Task A(int a, in int b);")]
+    [InlineData("Task A(System.Threading.CancellationToken t, int a, int b);", "Task A(int a, int b, System.Threading.CancellationToken t);")]
+    [InlineData("Task A(System.ReadOnlySpan<byte> a);", "Task A(System.ReadOnlyMemory<byte> a);")]
+    public async Task Parameter_Fixed_CanTravel(string before, string after) => Assert.Equal(
+        Usings + Contract(after), await FixAsync(new ParameterFix(), "RPCNET003", Contract(before)));
+
+    [Fact]
+    public async Task Parameter_Out_HasNoFix() => Assert.Empty(
+        await ActionsAsync(new ParameterFix(), "RPCNET003", Project(Contract("Task A(out int a);"))));
+
+    [Theory]
+    [InlineData("RPCNET004", "Task A(); Task A(int key);", "Task A();\n    [RpcMethod(Name = \"AByKey\")]\n    Task A(int key);")]
+    [InlineData("RPCNET007", "Task A(); Task AAsync();", "Task A();\n    [RpcMethod(Name = \"A2\")]\n    Task AAsync();")]
+    [InlineData(
+        "RPCNET007",
+        "Task A(); [RpcMethod(Idempotent = true, Name = \"A\")] Task B();",
+        "Task A(); [RpcMethod(Name = \"A2\", Idempotent = true)] Task B();")]
+    public async Task WireName_Fixed_IsUnique(string id, string before, string after) => Assert.Equal(
+        Usings + Contract(after), await FixAsync(new WireNameFix(), id, Contract(before)));
+
+    [Theory]
     [InlineData("public record Message(int A);", "[GenerateShape]\npublic partial record Message(int A);")]
     [InlineData("public readonly struct Message;", "[GenerateShape]\npublic readonly partial struct Message;")]
     [InlineData(
