@@ -31,7 +31,7 @@ foreach (var engine in Engines.All())
         var median = results[results.Count / 2];
         Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"  {name,-24} {median.Rate,12:N0} {median.Unit,-12} ({results[0].Rate:N0} … {results[^1].Rate:N0}), {median.BytesPerOperation:N0} B allocated per operation"));
+            $"  {name,-24} {median.Rate,12:N0} {median.Unit,-12} ({results[0].Rate:N0} … {results[^1].Rate:N0}), {median.CpuMicrosecondsPerOperation:N2} µs of CPU and {median.BytesPerOperation:N0} B per operation"));
     }
 }
 

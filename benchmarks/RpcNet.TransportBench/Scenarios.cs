@@ -7,7 +7,7 @@ using RpcNet.Transports;
 namespace RpcNet.TransportBench;
 
 /// <summary>What a scenario measured.</summary>
-internal sealed record Result(double Rate, string Unit, double BytesPerOperation);
+internal sealed record Result(double Rate, string Unit, double BytesPerOperation, double CpuMicrosecondsPerOperation);
 
 /// <summary>Both ends in this process, through the transport seam.</summary>
 internal static class Scenarios
@@ -177,7 +177,12 @@ internal static class Scenarios
         var result = End(start, allocated, Interlocked.Read(ref received) - before, "MB/s");
         await stream.WriteAsync(default, endStream: true);
         await reading;
-        return result with { Rate = result.Rate / 1e6, BytesPerOperation = result.BytesPerOperation * 64 * 1024 };
+        return result with
+        {
+            Rate = result.Rate / 1e6,
+            BytesPerOperation = result.BytesPerOperation * chunk.Length,
+            CpuMicrosecondsPerOperation = result.CpuMicrosecondsPerOperation * chunk.Length,
+        };
     }
 
     private static async Task<Result> HandshakesAsync(Engine engine, TimeSpan time)
@@ -237,11 +242,19 @@ internal static class Scenarios
         }
     }
 
-    private static (long Start, long Allocated) Begin() => (Stopwatch.GetTimestamp(), GC.GetTotalAllocatedBytes());
+    private static (long Start, Begun Before) Begin() =>
+        (Stopwatch.GetTimestamp(), new Begun(GC.GetTotalAllocatedBytes(), Environment.CpuUsage.TotalTime));
 
-    private static Result End(long start, long allocated, long operations, string unit)
+    private static Result End(long start, Begun before, long operations, string unit)
     {
         var elapsed = Stopwatch.GetElapsedTime(start).TotalSeconds;
-        return new Result(operations / elapsed, unit, (GC.GetTotalAllocatedBytes() - allocated) / (double)Math.Max(1, operations));
+        var count = (double)Math.Max(1, operations);
+        return new Result(
+            operations / elapsed,
+            unit,
+            (GC.GetTotalAllocatedBytes() - before.Allocated) / count,
+            (Environment.CpuUsage.TotalTime - before.Cpu).TotalMicroseconds / count);
     }
+
+    private readonly record struct Begun(long Allocated, TimeSpan Cpu);
 }

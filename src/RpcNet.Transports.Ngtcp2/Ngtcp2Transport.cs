@@ -52,6 +52,9 @@ public sealed class Ngtcp2Transport : ITransport
     /// <inheritdoc/>
     public string Name => "Ngtcp2";
 
+    /// <summary>Whether the I/O thread of outgoing connections runs.</summary>
+    internal bool HasClientThread => _client.HasThread;
+
     /// <inheritdoc/>
     public ValueTask<ITransportListener> ListenAsync(
         TransportListenerOptions options, CancellationToken cancellationToken = default)
