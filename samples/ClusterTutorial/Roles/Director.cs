@@ -1,3 +1,4 @@
+using System.Net;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -34,8 +35,11 @@ internal sealed class DirectorService(WorkerRegistry registry, ILogger<DirectorS
             logger.LogInformation("📨 Client requesting worker assignment; {FailedWorker} failed it", failedWorker);
         }
 
-        // The registry answers with Unavailable, and says so, when nobody is left.
-        var worker = registry.Select("role=worker", candidate => candidate.Address.ToString() != failedWorker);
+        var failed = IPEndPoint.TryParse(failedWorker ?? "", out var address) ? registry.FindByAddress(address) : null;
+
+        // With nobody left the registry answers Unavailable, and says what it looked for.
+        using var assignment = failed is null ? registry.Select("role=worker") : registry.Select("role=worker", failed);
+        var worker = assignment.Worker;
         logger.LogInformation("✅ Assigned worker: {Label} at {Address}", worker.Label, worker.Address);
         return new(new WorkerAssignment(worker.Label, worker.Address.ToString()));
     }
