@@ -7,7 +7,8 @@ namespace RpcNet.Transports;
 /// All members may be called concurrently. A transport holds no resources of its own that outlive its listeners and
 /// connections. Every failure surfaces as a <see cref="TransportException"/> with a closed
 /// <see cref="TransportError"/>; a cancelled call throws <see cref="OperationCanceledException"/> with the caller's
-/// token and leaves nothing behind.
+/// token and leaves nothing behind. Options out of their range are refused with <see cref="ArgumentException"/>
+/// (<see cref="TransportConnectionOptions.Validate"/>).
 /// </remarks>
 public interface ITransport
 {
@@ -21,7 +22,12 @@ public interface ITransport
     /// </exception>
     ValueTask<ITransportListener> ListenAsync(TransportListenerOptions options, CancellationToken cancellationToken = default);
 
-    /// <summary>Connects and completes the TLS 1.3 handshake, the peer's certificate verified.</summary>
+    /// <summary>Connects and completes the TLS 1.3 handshake, the server's certificate verified.</summary>
+    /// <remarks>
+    /// The client's handshake may be complete before the server has judged the client's certificate (RFC 8446 section
+    /// 4.4.2). A rejection then ends the connection at once: its <see cref="ITransportConnection.Closed"/> says
+    /// <see cref="TransportError.AuthenticationFailed"/>. The validator's reason is part of the exception's message.
+    /// </remarks>
     /// <exception cref="TransportException">
     /// <see cref="TransportError.HostNotFound"/>, <see cref="TransportError.ConnectionRefused"/>,
     /// <see cref="TransportError.HandshakeTimeout"/>, <see cref="TransportError.AuthenticationFailed"/>,
@@ -31,6 +37,10 @@ public interface ITransport
 }
 
 /// <summary>A bound UDP endpoint that accepts connections.</summary>
+/// <remarks>
+/// Disposal ends a pending accept, frees the port and closes the connections that nobody has taken yet with
+/// <see cref="TransportConnectionOptions.DefaultCloseErrorCode"/>; those taken go on. It may be repeated.
+/// </remarks>
 public interface ITransportListener : IAsyncDisposable
 {
     /// <summary>The address actually bound; the port is the real one when 0 was asked for.</summary>

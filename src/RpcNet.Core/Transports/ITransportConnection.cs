@@ -21,7 +21,9 @@ public interface ITransportConnection : IAsyncDisposable
     /// <summary>The peer's address at the time of the handshake, or a later one where the engine follows migration.</summary>
     IPEndPoint RemoteEndPoint { get; }
 
-    /// <summary>The peer's verified certificate, or null when a client presented none. Owned by the connection.</summary>
+    /// <summary>
+    /// The peer's verified certificate, or null when a client presented none. Owned by the connection and disposed with it.
+    /// </summary>
     X509Certificate2? RemoteCertificate { get; }
 
     /// <summary>
@@ -41,8 +43,10 @@ public interface ITransportConnection : IAsyncDisposable
 
     /// <summary>
     /// Closes the connection at once with an application error code (0 … 2^62−1). All streams end; unsent data is
-    /// dropped. Idempotent: the first code counts. The peer sees <see cref="TransportError.ConnectionAborted"/>.
+    /// dropped. Idempotent: the first code counts. The peer sees <see cref="TransportError.ConnectionAborted"/>, this side
+    /// <see cref="TransportError.Disposed"/>. Does not wait for a peer that is silent.
     /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">The code is not within 0 … 2^62−1.</exception>
     ValueTask CloseAsync(long errorCode, CancellationToken cancellationToken = default);
 }
 

@@ -6,6 +6,9 @@ namespace RpcNet.Transports;
 /// <summary>What listeners and outgoing connections have in common.</summary>
 public abstract class TransportConnectionOptions
 {
+    private const long MaxErrorCode = (1L << 62) - 1;
+    private static readonly TimeSpan MinIdleTimeout = TimeSpan.FromMilliseconds(100);
+
     /// <summary>The ALPNs offered or accepted, in order of preference. At least one.</summary>
     public required IReadOnlyList<SslApplicationProtocol> ApplicationProtocols { get; init; }
 
@@ -45,6 +48,47 @@ public abstract class TransportConnectionOptions
 
     /// <summary>Application error code sent when a connection is disposed without a close.</summary>
     public long DefaultCloseErrorCode { get; init; }
+
+    /// <summary>Checks every value, and those that depend on each other. Engines call it before they do anything else.</summary>
+    /// <exception cref="ArgumentException">A value is out of its range; the message names the property and the range.</exception>
+    public virtual void Validate()
+    {
+        Require(ApplicationProtocols.Count > 0, nameof(ApplicationProtocols), "must hold at least one ALPN");
+        Require(
+            ApplicationProtocols.All(p => p.Protocol.Length is > 0 and <= 255),
+            nameof(ApplicationProtocols),
+            "must hold ALPNs of 1 to 255 bytes (RFC 7301 section 3.1)");
+        Require(
+            IdleTimeout == Timeout.InfiniteTimeSpan || IdleTimeout >= MinIdleTimeout,
+            nameof(IdleTimeout),
+            $"must be at least {MinIdleTimeout.TotalMilliseconds} ms, or infinite");
+        Require(
+            KeepAliveInterval == Timeout.InfiniteTimeSpan || KeepAliveInterval > TimeSpan.Zero,
+            nameof(KeepAliveInterval),
+            "must be positive, or infinite");
+        Require(
+            KeepAliveInterval == Timeout.InfiniteTimeSpan || IdleTimeout == Timeout.InfiniteTimeSpan || KeepAliveInterval < IdleTimeout,
+            nameof(KeepAliveInterval),
+            $"must be shorter than {nameof(IdleTimeout)}");
+        Require(HandshakeTimeout > TimeSpan.Zero, nameof(HandshakeTimeout), "must be positive");
+        Require(
+            MaxInboundBidirectionalStreams is >= 0 and <= ushort.MaxValue, nameof(MaxInboundBidirectionalStreams), "must be 0 to 65,535");
+        Require(
+            MaxInboundUnidirectionalStreams is >= 0 and <= ushort.MaxValue, nameof(MaxInboundUnidirectionalStreams), "must be 0 to 65,535");
+        Require(StreamReceiveWindow is >= 16 << 10 and <= 1 << 30, nameof(StreamReceiveWindow), "must be 16 KiB to 1 GiB");
+        Require(
+            ConnectionReceiveWindow >= StreamReceiveWindow, nameof(ConnectionReceiveWindow), $"must be at least {nameof(StreamReceiveWindow)}");
+        Require(DefaultStreamErrorCode is >= 0 and <= MaxErrorCode, nameof(DefaultStreamErrorCode), "must be 0 to 2^62-1");
+        Require(DefaultCloseErrorCode is >= 0 and <= MaxErrorCode, nameof(DefaultCloseErrorCode), "must be 0 to 2^62-1");
+    }
+
+    private protected static void Require(bool condition, string property, string requirement)
+    {
+        if (!condition)
+        {
+            throw new ArgumentException($"{property} {requirement}.", property);
+        }
+    }
 }
 
 /// <summary>How to listen.</summary>
@@ -57,8 +101,15 @@ public sealed class TransportListenerOptions : TransportConnectionOptions
     public required TlsServerOptions Tls { get; init; }
 
     /// <summary>Connections accepted by the engine and not yet taken by <see cref="ITransportListener.AcceptAsync"/>.</summary>
-    /// <value>Default 512.</value>
+    /// <value>Default 512; at least 1. Further clients are refused.</value>
     public int Backlog { get; init; } = 512;
+
+    /// <inheritdoc />
+    public override void Validate()
+    {
+        base.Validate();
+        Require(Backlog > 0, nameof(Backlog), "must be positive");
+    }
 }
 
 /// <summary>How to connect.</summary>
