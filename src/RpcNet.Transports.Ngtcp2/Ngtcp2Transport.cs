@@ -56,7 +56,7 @@ public sealed class Ngtcp2Transport : ITransport
         TransportListenerOptions options, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
-        ConnectionOptionsValidation.Validate(options);
+        options.Validate();
         if (cancellationToken.IsCancellationRequested)
         {
             return ValueTask.FromCanceled<ITransportListener>(cancellationToken);
@@ -71,7 +71,7 @@ public sealed class Ngtcp2Transport : ITransport
         TransportConnectOptions options, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
-        ConnectionOptionsValidation.Validate(options);
+        options.Validate();
         cancellationToken.ThrowIfCancellationRequested();
         ThrowIfUnsupported();
         return await _client.ConnectAsync(options, cancellationToken).ConfigureAwait(false);

@@ -83,9 +83,8 @@ internal sealed unsafe partial class Connection
     /// <summary>Sends what may be sent, at most one segmented send's worth, and sets the timer.</summary>
     public void Write()
     {
-        // A server that still judges the client's certificate sends nothing: the client learns of the verdict by its
-        // handshake being confirmed or refused.
-        if (_state >= ConnectionState.Closing || (_state == ConnectionState.Judging && IsServer))
+        // Who still judges the peer's certificate sends nothing: the peer's handshake ends with the verdict.
+        if (_state >= ConnectionState.Closing || (_state == ConnectionState.Judging && !_judged))
         {
             return;
         }

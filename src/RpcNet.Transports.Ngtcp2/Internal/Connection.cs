@@ -104,8 +104,7 @@ internal sealed partial class Connection : TimerEntry, ITransportConnection
 
     public ValueTask CloseAsync(long errorCode, CancellationToken cancellationToken = default)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(errorCode);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(errorCode, (1L << 62) - 1);
+        Failures.CheckCode(errorCode);
         if (Interlocked.CompareExchange(ref _closeRequest, new CloseRequest(errorCode), null) is null)
         {
             RequestAttention();
