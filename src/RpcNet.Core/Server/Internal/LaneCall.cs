@@ -167,7 +167,7 @@ internal sealed class LaneCall : ServerCall, IThreadPoolWorkItem
             _buffer = null;
         }
 
-        Connection.ExitCall();
+        Connection.ExitCall(Method);
         if (cancelRequested)
         {
             return;

@@ -138,7 +138,7 @@ internal sealed partial class ServerConnection
                 RpcStatusCode.ResourceExhausted, $"The connection has {Limits.CallsPerConnection} calls in flight, as many as the server allows.");
         }
 
-        if (!Server.TryEnterCall())
+        if (!Server.TryEnterCall(method))
         {
             LeaveConnection();
             return new RpcFaultException(
@@ -148,9 +148,9 @@ internal sealed partial class ServerConnection
         return null;
     }
 
-    public void ExitCall()
+    public void ExitCall(ServerMethod method)
     {
-        Server.ExitCall();
+        Server.ExitCall(method);
         LeaveConnection();
     }
 
@@ -367,7 +367,7 @@ internal sealed partial class ServerConnection
         }
         finally
         {
-            ExitCall();
+            ExitCall(method!);
         }
     }
 
