@@ -124,6 +124,12 @@ public static class RpcNetServiceCollectionExtensions
         services.AddSingleton<IRpcNetEndpoint>(static p => p.GetRequiredService<RpcNetEndpoint>());
         services.AddSingleton<ChannelPool>();
         services.AddSingleton<ClientFactory>();
+        services.TryAddSingleton<IRpcChannelFactory>(static p => new ChannelFactory(
+            p.GetRequiredService<ChannelPool>(),
+            p.GetRequiredService<RpcNetRegistration>(),
+            p.GetRequiredService<ITransport>(),
+            p.GetRequiredService<ILoggerFactory>(),
+            p.GetRequiredService<TimeProvider>()));
         services.AddSingleton(CreateServer);
         services.AddSingleton<IConnectionHandler>(static p => p.GetRequiredService<RpcServer>());
         services.AddSingleton<IHostedService>(static p => new ListenerService(

@@ -15,7 +15,8 @@ namespace Microsoft.Extensions.DependencyInjection;
 public static class RpcNetClusterExtensions
 {
     /// <summary>
-    /// Takes part in a cluster, on the port that serves calls. Gives the container <see cref="IClusterMembership"/>.
+    /// Takes part in a cluster, on the port that serves calls. Gives the container <see cref="IClusterMembership"/> and
+    /// <see cref="WorkerRegistry"/>.
     /// </summary>
     /// <remarks>
     /// Seeds that are down stop nothing: they are tried for ever. A stopping host says good-bye to the members first.
@@ -48,6 +49,12 @@ public static class RpcNetClusterExtensions
             p.GetRequiredService<RpcNetEndpoint>(),
             p.GetRequiredService<ClusterStatus>(),
             p.GetRequiredService<ILoggerFactory>()));
+        builder.Services.TryAddSingleton(static p => new WorkerRegistry(
+            p.GetRequiredService<IClusterMembership>(),
+            p.GetRequiredService<RpcNetSettings>().Options.Cluster.Workers,
+            p.GetRequiredService<ILoggerFactory>(),
+            p.GetRequiredService<TimeProvider>()));
+        builder.Services.AddSingleton<IHostedService>(static p => new RegistryService(new Lazy<WorkerRegistry>(p.GetRequiredService<WorkerRegistry>)));
         return builder;
     }
 

@@ -32,6 +32,7 @@ internal sealed class RpcNetOptionsRules
         if (registration.HasCluster)
         {
             rules._complaints.AddRange(o.Cluster.Validate().Select(c => c.Replace(ClusterOptions.SectionName, $"{section}:Cluster", StringComparison.Ordinal)));
+            rules._complaints.AddRange(o.Cluster.Workers.Validate($"{section}:Cluster:Workers"));
         }
 
         return rules._complaints;
