@@ -26,9 +26,6 @@ internal static partial class HostingLog
     [LoggerMessage(2005, LogLevel.Debug, "RpcNet's listener on {EndPoint} is closed")]
     public static partial void ListenerClosed(ILogger logger, IPEndPoint endPoint);
 
-    [LoggerMessage(2006, LogLevel.Critical, "RpcNet cannot start. {Reason}")]
-    public static partial void CannotStart(ILogger logger, string reason);
-
     [LoggerMessage(2010, LogLevel.Information, "Made development certificates in {Directory}; they are valid on this machine alone")]
     public static partial void DevelopmentCertificatesMade(ILogger logger, string directory);
 

@@ -1,5 +1,3 @@
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
 using RpcNet.Hosting;
 
 namespace Microsoft.Extensions.Hosting;
@@ -8,7 +6,7 @@ namespace Microsoft.Extensions.Hosting;
 public static class RpcNetHost
 {
     /// <summary>
-    /// Runs the host until it is stopped, and disposes it. When RpcNet cannot start, the reason is logged once.
+    /// Runs the host until it is stopped, and disposes it. When RpcNet cannot start, the host logs the reason and the process ends.
     /// </summary>
     /// <param name="host">The host.</param>
     /// <param name="cancellationToken">Stops the host.</param>
@@ -19,20 +17,14 @@ public static class RpcNetHost
     public static async Task<int> RunAsync(IHost host, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(host);
-        var logger = host.Services.GetRequiredService<ILoggerFactory>().CreateLogger(HostingLog.Category);
         try
         {
             await host.RunAsync(cancellationToken).ConfigureAwait(false);
             return Environment.ExitCode;
         }
-        catch (RpcNetStartupException e)
+        catch (RpcNetStartupException)
         {
-            // What a hosted service throws is logged by the host already.
-            if (!e.IsLoggedByHost)
-            {
-                HostingLog.CannotStart(logger, e.Message);
-            }
-
+            // The host has logged it.
             return 1;
         }
     }

@@ -20,25 +20,8 @@ public sealed class RpcNetStartupException : Exception
     /// <summary>Each problem, naming the key, its value and what is accepted.</summary>
     public IReadOnlyList<string> Problems { get; }
 
-    /// <summary>Whether a hosted service threw it: the host logs that.</summary>
-    internal bool IsLoggedByHost { get; private set; }
-
     /// <inheritdoc/>
     public override string ToString() => $"RpcNet cannot start. {Message}";
-
-    /// <summary>Runs a part of a hosted service's start.</summary>
-    internal static async Task InHostedServiceAsync(Func<Task> start)
-    {
-        try
-        {
-            await start().ConfigureAwait(false);
-        }
-        catch (RpcNetStartupException e)
-        {
-            e.IsLoggedByHost = true;
-            throw;
-        }
-    }
 
     private static string Text(IReadOnlyList<string> problems)
     {

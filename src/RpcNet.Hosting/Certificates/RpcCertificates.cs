@@ -286,12 +286,25 @@ internal sealed class RpcCertificates : IRpcCertificates, IAsyncDisposable
             .Append(_options.Cluster.TrustedCaPath);
         foreach (var path in paths.OfType<string>().Where(static p => p.Length > 0))
         {
-            var file = new FileInfo(CertificateFiles.Resolve(_environment.ContentRootPath, path));
-            var target = file.ResolveLinkTarget(returnFinalTarget: true) as FileInfo ?? file;
-            stamps[path] = target.Exists ? (target.LastWriteTimeUtc, target.Length) : default;
+            stamps[path] = Stamp(new FileInfo(CertificateFiles.Resolve(_environment.ContentRootPath, path)));
         }
 
         return stamps;
+    }
+
+    private static (DateTime WriteTime, long Length) Stamp(FileInfo file)
+    {
+        try
+        {
+            // Mounted secrets are links, whose own times do not change when their target does.
+            var target = file.ResolveLinkTarget(returnFinalTarget: true) as FileInfo ?? file;
+            return target.Exists ? (target.LastWriteTimeUtc, target.Length) : default;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // No file, no stamp; reading it says what is wrong.
+            return default;
+        }
     }
 
     /// <summary>What one reading of the files gave.</summary>

@@ -16,8 +16,27 @@ internal sealed class GossipService(
     private ClusterNode? _node;
     private Task _joining = Task.CompletedTask;
 
-    public Task StartAsync(CancellationToken cancellationToken) =>
-        RpcNetStartupException.InHostedServiceAsync(() => StartMemberAsync(cancellationToken));
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        endpoint.HasMember = true;
+        var listening = await endpoint.Listening.WaitAsync(cancellationToken).ConfigureAwait(false)
+            ?? throw new RpcNetStartupException($"{RpcNetOptions.SectionName}:Listen:Address = '': must be set in a member of a cluster.");
+        var options = settings.Value.Options.Cluster;
+        if (options.AdvertiseAddress is null && (listening.Address.Equals(IPAddress.Any) || listening.Address.Equals(IPAddress.IPv6Any)))
+        {
+            throw new RpcNetStartupException(
+                $"{RpcNetOptions.SectionName}:Cluster:AdvertiseAddress = '': must be \"ip:port\" (port 0 takes the listener's), since "
+                + $"{RpcNetOptions.SectionName}:Listen:Address binds all addresses and the others must know one.");
+        }
+
+        _node = node.Value;
+        await _node.StartAsync(listening, cancellationToken: cancellationToken).ConfigureAwait(false);
+        _joining = options.Seeds.Count == 0 ? Task.CompletedTask : JoinAsync(_node, options.ClusterName);
+        if (options.Seeds.Count == 0)
+        {
+            status.Joined = true;
+        }
+    }
 
     public async Task StopAsync(CancellationToken cancellationToken)
     {
@@ -47,28 +66,6 @@ internal sealed class GossipService(
         await _stop.CancelAsync().ConfigureAwait(false);
         await _joining.ConfigureAwait(false);
         _stop.Dispose();
-    }
-
-    private async Task StartMemberAsync(CancellationToken cancellationToken)
-    {
-        endpoint.HasMember = true;
-        var listening = await endpoint.Listening.WaitAsync(cancellationToken).ConfigureAwait(false)
-            ?? throw new RpcNetStartupException($"{RpcNetOptions.SectionName}:Listen:Address = '': must be set in a member of a cluster.");
-        var options = settings.Value.Options.Cluster;
-        if (options.AdvertiseAddress is null && (listening.Address.Equals(IPAddress.Any) || listening.Address.Equals(IPAddress.IPv6Any)))
-        {
-            throw new RpcNetStartupException(
-                $"{RpcNetOptions.SectionName}:Cluster:AdvertiseAddress = '': must be \"ip:port\" (port 0 takes the listener's), since "
-                + $"{RpcNetOptions.SectionName}:Listen:Address binds all addresses and the others must know one.");
-        }
-
-        _node = node.Value;
-        await _node.StartAsync(listening, cancellationToken: cancellationToken).ConfigureAwait(false);
-        _joining = options.Seeds.Count == 0 ? Task.CompletedTask : JoinAsync(_node, options.ClusterName);
-        if (options.Seeds.Count == 0)
-        {
-            status.Joined = true;
-        }
     }
 
     private async Task JoinAsync(ClusterNode member, string cluster)

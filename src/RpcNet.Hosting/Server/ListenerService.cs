@@ -31,11 +31,11 @@ internal sealed class ListenerService(
 
     private string Setting => $"{RpcNetOptions.SectionName}:Listen:Address = '{Options.Listen.Address}'";
 
-    public Task StartingAsync(CancellationToken cancellationToken) => RpcNetStartupException.InHostedServiceAsync(async () =>
+    public async Task StartingAsync(CancellationToken cancellationToken)
     {
         await parts.Value.Certificates.LoadAsync(Listens, registration.HasCluster, cancellationToken).ConfigureAwait(false);
         HostingLog.EngineSelected(_logger, parts.Value.Transport.Name);
-    });
+    }
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
@@ -47,7 +47,7 @@ internal sealed class ListenerService(
 
         try
         {
-            await RpcNetStartupException.InHostedServiceAsync(() => ListenAsync(cancellationToken)).ConfigureAwait(false);
+            await ListenAsync(cancellationToken).ConfigureAwait(false);
         }
         catch (Exception e)
         {

@@ -33,8 +33,9 @@ internal sealed class TransportFactory(IReadOnlyList<TransportCandidate> candida
         }
 
         throw new RpcNetStartupException(
-            $"{RpcNetOptions.SectionName}:Transport:Engine = '{engine}': {(engine == RpcTransportEngine.Auto ? "no QUIC engine" : "this QUIC engine")} "
-            + $"can be loaded here; install {(reasons.Count > 1 ? "one of them" : "it")}. {string.Join(". ", reasons)}.");
+            $"{RpcNetOptions.SectionName}:Transport:Engine = '{engine}': "
+            + (reasons.Count > 1 ? "no QUIC engine can be loaded here; install one. " : "this QUIC engine cannot be loaded here. ")
+            + $"{string.Join(". ", reasons)}.");
     }
 }
 
