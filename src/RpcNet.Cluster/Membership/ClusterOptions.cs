@@ -134,6 +134,9 @@ public sealed class ClusterOptions
     /// <summary>The gossip connections.</summary>
     public ClusterConnectionOptions Connections { get; set; } = new();
 
+    /// <summary>How workers are found and chosen.</summary>
+    public WorkerRegistryOptions Workers { get; set; } = new();
+
     /// <summary>
     /// Checks all values, across fields too. Each complaint names the configuration key and what it accepts; none when all is well.
     /// </summary>
