@@ -22,11 +22,7 @@ internal sealed unsafe partial class Connection
         }
 
         // Without this a timer of libngtcp2 would come due again and again while nothing may be written.
-        if (IsServer)
-        {
-            _loop.SetTimer(this, ulong.MaxValue);
-        }
-
+        _loop.SetTimer(this, ulong.MaxValue);
         ThreadPool.UnsafeQueueUserWorkItem(
             static state => state.Connection.Judge(state.Chain), (Connection: this, Chain: chain), preferLocal: false);
     }
@@ -103,6 +99,7 @@ internal sealed unsafe partial class Connection
 
         RemoteCertificate = certificate;
         _judged = true;
+        _loop.ScheduleWrite(this);
         Establish();
     }
 

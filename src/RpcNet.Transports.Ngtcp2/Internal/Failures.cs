@@ -9,6 +9,13 @@ internal static class Failures
     public static TransportException Copy(this TransportException reason) =>
         new(reason.Error, reason.Message, reason.ApplicationErrorCode, reason.InnerException);
 
+    /// <summary>Refuses what does not fit into a variable-length integer.</summary>
+    public static void CheckCode(long errorCode)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(errorCode);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(errorCode, (1L << 62) - 1);
+    }
+
     public static TransportException Disposed(string what) => new(TransportError.Disposed, $"{what} was closed on this side.");
 
     public static TransportException FromLibrary(int error, bool established) => error switch

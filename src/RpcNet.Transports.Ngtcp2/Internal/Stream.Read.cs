@@ -86,6 +86,7 @@ internal sealed partial class Stream
 
     public void AbortRead(long errorCode)
     {
+        Failures.CheckCode(errorCode);
         int dropped;
         bool pending;
         lock (_gate)

@@ -118,6 +118,7 @@ internal sealed partial class Stream
 
     public void AbortWrite(long errorCode)
     {
+        Failures.CheckCode(errorCode);
         lock (_gate)
         {
             if (!CanWrite || _writesDone || _writeEnd is not null)
