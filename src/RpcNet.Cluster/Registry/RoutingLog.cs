@@ -29,4 +29,19 @@ internal static partial class RoutingLog
 
     [LoggerMessage(4011, LogLevel.Debug, "A call for '{Expression}' was shed: all workers are full")]
     public static partial void Shed(ILogger logger, TagExpression expression);
+
+    [LoggerMessage(4020, LogLevel.Debug, "The load of worker {Label} at {Address} is unknown for now: {Reason}")]
+    public static partial void LoadWatchFailed(ILogger logger, string label, IPEndPoint address, string reason);
+
+    [LoggerMessage(4021, LogLevel.Information, "Worker {Label} at {Address} does not report its load; only local calls count")]
+    public static partial void LoadNotReported(ILogger logger, string label, IPEndPoint address);
+
+    [LoggerMessage(4030, LogLevel.Debug, "The idle connection to worker {Label} at {Address} is closed")]
+    public static partial void ChannelIdle(ILogger logger, string label, IPEndPoint address);
+
+    [LoggerMessage(4031, LogLevel.Debug, "Connecting to worker {Label} at {Address} ahead of calls failed: {Reason}")]
+    public static partial void WarmingFailed(ILogger logger, string label, IPEndPoint address, string reason);
+
+    [LoggerMessage(4032, LogLevel.Error, "Closing the connection to worker {Label} failed")]
+    public static partial void ChannelDisposalFailed(ILogger logger, string label, Exception exception);
 }

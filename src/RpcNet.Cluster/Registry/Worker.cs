@@ -97,7 +97,7 @@ public sealed class Worker
     /// <summary>Timestamp at which it began to warm up.</summary>
     internal long WarmingSince { get; private set; }
 
-    /// <summary>The reported health that outlives a change of tags.</summary>
+    /// <summary>What the worker last reported of itself.</summary>
     internal WorkerPhase ReportedPhase { get; private set; } = WorkerPhase.Ready;
 
     /// <summary>Takes part in the count; the caller pairs it with <see cref="Leave"/>.</summary>
@@ -136,11 +136,13 @@ public sealed class Worker
         SetReportedByOthers(Math.Max(0, report.InFlight - Math.Max(0, local)), handedOver);
     }
 
-    /// <summary>Forgets what a worker reported that can no longer be heard. The caller serializes.</summary>
+    /// <summary>
+    /// Forgets the load of a worker that can no longer be heard; its phase stays, since one that drains hangs up. The caller
+    /// serializes.
+    /// </summary>
     internal void ForgetReport()
     {
         Load = null;
-        ReportedPhase = WorkerPhase.Ready;
         UpdateCapacity();
         SetReportedByOthers(0, Interlocked.Exchange(ref _handedOver, 0));
     }

@@ -43,6 +43,10 @@ public sealed partial class WorkerRegistry : IAsyncDisposable
     /// <summary>Creates the registry over a membership; nothing is followed yet.</summary>
     /// <param name="membership">Where members come and go; the caller keeps it.</param>
     /// <param name="options">How workers are found and chosen; null takes the defaults.</param>
+    /// <param name="channels">
+    /// The connections to workers, over which they report their load and a cluster client calls them; null for a
+    /// registry that only knows its own part of the load. The caller disposes it, after the registry.
+    /// </param>
     /// <param name="loggerFactory">Where to log.</param>
     /// <param name="timeProvider">The clock.</param>
     /// <param name="seed">The seed of all chance; null takes one from the clock.</param>
@@ -50,10 +54,11 @@ public sealed partial class WorkerRegistry : IAsyncDisposable
     public WorkerRegistry(
         IClusterMembership membership,
         WorkerRegistryOptions? options = null,
+        WorkerChannelPool? channels = null,
         ILoggerFactory? loggerFactory = null,
         TimeProvider? timeProvider = null,
         int? seed = null)
-        : this(SubscriptionTo(membership), () => membership.Local.GetTag("zone"), options, loggerFactory, timeProvider, seed)
+        : this(SubscriptionTo(membership), () => membership.Local.GetTag("zone"), options, channels, loggerFactory, timeProvider, seed)
     {
     }
 
@@ -61,6 +66,7 @@ public sealed partial class WorkerRegistry : IAsyncDisposable
         Func<CancellationToken, IAsyncEnumerable<ClusterEvent>> subscribe,
         Func<string?> localZone,
         WorkerRegistryOptions? options,
+        WorkerChannelPool? channels,
         ILoggerFactory? loggerFactory,
         TimeProvider? timeProvider,
         int? seed)
@@ -72,6 +78,7 @@ public sealed partial class WorkerRegistry : IAsyncDisposable
         }
 
         _subscribe = subscribe;
+        Channels = channels;
         _localZone = () => Options.LocalZone ?? localZone();
         _time = timeProvider ?? TimeProvider.System;
         _random = new RandomSource((ulong?)seed ?? (ulong)_time.GetTimestamp());
@@ -100,6 +107,9 @@ public sealed partial class WorkerRegistry : IAsyncDisposable
 
     /// <summary>How many workers there are.</summary>
     public int Count => _all.Workers.Length;
+
+    /// <summary>The connections to the workers, if the registry has any.</summary>
+    internal WorkerChannelPool? Channels { get; }
 
     internal int[] Loads => _table.Loads;
 
@@ -299,6 +309,12 @@ public sealed partial class WorkerRegistry : IAsyncDisposable
         if (_following is not null)
         {
             await _following.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        foreach (var (stop, watching) in _watches.Values)
+        {
+            await watching.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            stop.Dispose();
         }
 
         _stopping.Dispose();

@@ -63,6 +63,10 @@ public sealed class WorkerRegistryOptions
     /// <value>Default true.</value>
     public bool WatchLoad { get; set; } = true;
 
+    /// <summary>How many workers are asked at most; of the others only the calls of this process are known.</summary>
+    /// <value>0 … 100,000; default 256.</value>
+    public int MaxLoadWatches { get; set; } = 256;
+
     /// <summary>When workers are taken out although membership finds them alive.</summary>
     public OutlierOptions Outliers { get; set; } = new();
 
@@ -86,6 +90,7 @@ public sealed class WorkerRegistryOptions
             (nameof(MaxWorkers), MaxWorkers, 1, 100_000),
             (nameof(MaxCallsPerWorker), MaxCallsPerWorker, 1, int.MaxValue),
             (nameof(PanicShare), PanicShare, 0, 1),
+            (nameof(MaxLoadWatches), MaxLoadWatches, 0, 100_000),
         })
         {
             if (!(value >= least && value <= most))
