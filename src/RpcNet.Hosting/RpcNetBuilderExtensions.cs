@@ -20,7 +20,7 @@ public static class RpcNetBuilderExtensions
         var registration = RpcNetBuilder.RegistrationOf(builder);
         _ = RpcContracts.Get<TService>();
         builder.Services.TryAddScoped<TImplementation>();
-        registration.Services.Add(static map => map.AddService<TService>(
+        registration.AddService(static map => map.AddService<TService>(
             static call => call.Services!.GetRequiredService<TImplementation>()));
         return builder;
     }
@@ -35,7 +35,7 @@ public static class RpcNetBuilderExtensions
         ArgumentNullException.ThrowIfNull(instance);
         var registration = RpcNetBuilder.RegistrationOf(builder);
         _ = RpcContracts.Get<TService>();
-        registration.Services.Add(map => map.AddService(instance));
+        registration.AddService(map => map.AddService(instance));
         return builder;
     }
 
@@ -50,7 +50,7 @@ public static class RpcNetBuilderExtensions
         this IRpcNetBuilder builder, string name, Func<TRequest, RpcCallContext, CancellationToken, ValueTask<TResponse>> handler)
     {
         ArgumentNullException.ThrowIfNull(handler);
-        RpcNetBuilder.RegistrationOf(builder).Services.Add(map => map.MapUnary(name, handler));
+        RpcNetBuilder.RegistrationOf(builder).AddService(map => map.MapUnary(name, handler));
         return builder;
     }
 
@@ -79,7 +79,7 @@ public static class RpcNetBuilderExtensions
         Func<ReadOnlyMemory<byte>, RpcCallContext, CancellationToken, ValueTask<ReadOnlyMemory<byte>>> handler)
     {
         ArgumentNullException.ThrowIfNull(handler);
-        RpcNetBuilder.RegistrationOf(builder).Services.Add(map => map.Map(name, handler));
+        RpcNetBuilder.RegistrationOf(builder).AddService(map => map.Map(name, handler));
         return builder;
     }
 

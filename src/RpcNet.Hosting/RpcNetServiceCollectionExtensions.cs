@@ -161,10 +161,10 @@ public static class RpcNetServiceCollectionExtensions
         var map = new RpcServiceMap();
         foreach (var add in registration.Services)
         {
-            add(map);
+            add(map, provider);
         }
 
-        return new RpcServer(
+        var server = new RpcServer(
             map,
             new RpcServerOptions
             {
@@ -177,5 +177,11 @@ public static class RpcNetServiceCollectionExtensions
             },
             provider.GetRequiredService<ILoggerFactory>(),
             provider.GetRequiredService<TimeProvider>());
+        foreach (var tell in registration.Served)
+        {
+            tell(server, provider);
+        }
+
+        return server;
     }
 }

@@ -153,9 +153,11 @@ internal sealed class RpcCertificates : IRpcCertificates, IAsyncDisposable
         if (_serves && !_options.IsSet)
         {
             problems.Add(
-                $"{Key}:Path = '': the environment is '{_environment.EnvironmentName}', where a serving process needs a certificate. Set "
-                + $"{Key}:Path and {Key}:KeyPath (PEM) or {Key}:PfxPath and {Key}:Password; or set DOTNET_ENVIRONMENT=Development "
-                + "to have development certificates made.");
+                $"{Key}:Path = '': a serving process needs a certificate. Set {Key}:Path and {Key}:KeyPath (PEM) or {Key}:PfxPath and "
+                + $"{Key}:Password; "
+                + (_environment.IsDevelopment()
+                    ? $"or leave out {Key}:TrustedCaPath to have development certificates made."
+                    : $"or set DOTNET_ENVIRONMENT=Development (it is '{_environment.EnvironmentName}') to have development certificates made."));
         }
 
         if (_member && !AllowAnonymousCluster && _options.TrustedCaPath is not { Length: > 0 } && _options.Cluster.TrustedCaPath is not { Length: > 0 })

@@ -11,6 +11,8 @@ namespace RpcNet.Hosting.Clients;
 internal sealed class ChannelPool(
     RpcNetSettings settings, IRpcCertificates certificates, ITransport transport, IServiceProvider services, ILoggerFactory loggers, TimeProvider time) : IAsyncDisposable
 {
+    private static readonly RpcClientOptions Members = new();
+
     private readonly Lock _gate = new();
     private readonly Dictionary<ChannelKey, RpcChannel> _shared = [];
     private readonly List<RpcChannel> _channels = [];
@@ -61,6 +63,9 @@ internal sealed class ChannelPool(
         Filters = [.. client.Filters.Select(make => make(services))],
         Services = services,
     };
+
+    /// <summary>How the registry's channels reach a member.</summary>
+    public RpcChannelOptions MemberOptions(EndPoint endPoint) => Options(endPoint, Members);
 
     public async ValueTask DisposeAsync()
     {

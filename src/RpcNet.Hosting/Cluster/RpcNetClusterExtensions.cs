@@ -3,6 +3,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using RpcNet.Cluster;
 using RpcNet.Hosting;
+using RpcNet.Hosting.Clients;
 using RpcNet.Hosting.Cluster;
 using RpcNet.Hosting.Configuration;
 using RpcNet.Hosting.Transports;
@@ -49,9 +50,20 @@ public static class RpcNetClusterExtensions
             p.GetRequiredService<RpcNetEndpoint>(),
             p.GetRequiredService<ClusterStatus>(),
             p.GetRequiredService<ILoggerFactory>()));
+        builder.Services.AddSingleton(static p => new WorkerLoadReporter(
+            p.GetRequiredService<RpcNetSettings>().Options.Cluster.Load, p.GetRequiredService<TimeProvider>()));
+        registration.Services.Add(static (map, p) => p.GetRequiredService<WorkerLoadReporter>().AddTo(map));
+        registration.Served.Add(static (server, p) => p.GetRequiredService<WorkerLoadReporter>().Attach(server));
+        builder.Services.AddSingleton(static p => new WorkerChannelPool(
+            p.GetRequiredService<ITransport>(),
+            p.GetRequiredService<ChannelPool>().MemberOptions,
+            p.GetRequiredService<RpcNetSettings>().Options.Cluster.Pool,
+            p.GetRequiredService<ILoggerFactory>(),
+            p.GetRequiredService<TimeProvider>()));
         builder.Services.TryAddSingleton(static p => new WorkerRegistry(
             p.GetRequiredService<IClusterMembership>(),
             p.GetRequiredService<RpcNetSettings>().Options.Cluster.Workers,
+            p.GetRequiredService<WorkerChannelPool>(),
             p.GetRequiredService<ILoggerFactory>(),
             p.GetRequiredService<TimeProvider>()));
         builder.Services.AddSingleton<IHostedService>(static p => new RegistryService(new Lazy<WorkerRegistry>(p.GetRequiredService<WorkerRegistry>)));

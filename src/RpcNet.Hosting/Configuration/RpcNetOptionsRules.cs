@@ -33,6 +33,8 @@ internal sealed class RpcNetOptionsRules
         {
             rules._complaints.AddRange(o.Cluster.Validate().Select(c => c.Replace(ClusterOptions.SectionName, $"{section}:Cluster", StringComparison.Ordinal)));
             rules._complaints.AddRange(o.Cluster.Workers.Validate($"{section}:Cluster:Workers"));
+            rules._complaints.AddRange(o.Cluster.Pool.Validate($"{section}:Cluster:Pool"));
+            rules._complaints.AddRange(o.Cluster.Load.Validate($"{section}:Cluster:Load"));
         }
 
         return rules._complaints;

@@ -17,9 +17,14 @@ internal sealed class RpcNetRegistration
 
     public bool HasCluster { get; set; }
 
-    public bool HasServices => Services.Count > 0;
+    /// <summary>Whether the application serves anything of its own.</summary>
+    public bool HasServices { get; set; }
 
-    public List<Action<RpcServiceMap>> Services { get; } = [];
+    /// <summary>What is served.</summary>
+    public List<Action<RpcServiceMap, IServiceProvider>> Services { get; } = [];
+
+    /// <summary>Told of the server once it is made.</summary>
+    public List<Action<RpcServer, IServiceProvider>> Served { get; } = [];
 
     public List<IRpcFilter> Filters { get; } = [];
 
@@ -30,6 +35,12 @@ internal sealed class RpcNetRegistration
     /// <summary>The one of this collection, added with the first call.</summary>
     public static RpcNetRegistration? Find(IServiceCollection services) =>
         (RpcNetRegistration?)services.FirstOrDefault(static d => d.ServiceType == typeof(RpcNetRegistration))?.ImplementationInstance;
+
+    public void AddService(Action<RpcServiceMap> add)
+    {
+        HasServices = true;
+        Services.Add((map, _) => add(map));
+    }
 
     public IConfiguration? ResolveSection(IServiceProvider services) =>
         Section ?? (CodeOnly ? null : services.GetService<IConfiguration>()?.GetSection(RpcNetOptions.SectionName));
