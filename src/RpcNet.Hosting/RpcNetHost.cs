@@ -1,3 +1,4 @@
+using Microsoft.Extensions.DependencyInjection;
 using RpcNet.Hosting;
 
 namespace Microsoft.Extensions.Hosting;
@@ -19,7 +20,7 @@ public static class RpcNetHost
         ArgumentNullException.ThrowIfNull(host);
         try
         {
-            await host.RunAsync(cancellationToken).ConfigureAwait(false);
+            await StartAndWaitAsync(host, cancellationToken).ConfigureAwait(false);
             return Environment.ExitCode;
         }
         catch (RpcNetStartupException)
@@ -27,5 +28,26 @@ public static class RpcNetHost
             // The host has logged it.
             return 1;
         }
+        finally
+        {
+            await ((IAsyncDisposable)host).DisposeAsync().ConfigureAwait(false);
+        }
+    }
+
+    private static async Task StartAndWaitAsync(IHost host, CancellationToken cancellationToken)
+    {
+        var stopping = host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping;
+        try
+        {
+            await host.StartAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            // Interrupted while it started: what has started is stopped in order, so that a node already seen by others leaves.
+            await host.StopAsync(CancellationToken.None).ConfigureAwait(false);
+            return;
+        }
+
+        await host.WaitForShutdownAsync(cancellationToken).ConfigureAwait(false);
     }
 }
