@@ -27,7 +27,6 @@ public sealed class HostileClientTests
         { "extension with a map of 2^32 entries", RawClient.Frame(FrameType.Request, [], 1, 1, [0xDF, 255, 255, 255, 255]), RpcErrorCode.ProtocolViolation },
         { "metadata with an odd length", RawClient.Frame(FrameType.Request, [], 1, 1, [0x81, 0x04, 0x91, 0xA1, 0x61]), RpcErrorCode.ProtocolViolation },
         { "metadata with a bad key", RawClient.Frame(FrameType.Request, [], 1, 1, [0x81, 0x04, 0x92, 0xA1, 0x41, 0xA1, 0x61]), RpcErrorCode.ProtocolViolation },
-        { "deep nesting in an unknown key", RawClient.Frame(FrameType.Request, [], 1, 1, [0x81, 0x70, .. Enumerable.Repeat((byte)0x91, 5000), 1]), RpcErrorCode.ProtocolViolation },
     };
 
     [Theory]
@@ -46,7 +45,7 @@ public sealed class HostileClientTests
     }
 
     [Fact]
-    public async Task Lane_UnknownFrameTypes_AreSkipped()
+    public async Task Lane_UnknownFrameTypesAndDeeplyNestedUnknownKeys_AreSkipped()
     {
         await using var fixture = await RpcFixture.StartAsync();
         await using var client = await RawClient.StartAsync(fixture);
@@ -56,7 +55,7 @@ public sealed class HostileClientTests
                 .. RawClient.Frame((FrameType)77, new byte[300], 5, 5, [0x80]),
                 .. RawClient.Frame(FrameType.Padding, new byte[16]),
                 .. RawClient.Frame(FrameType.Cancel, callId: 12345),
-                .. RawClient.Frame(FrameType.Request, [], 1, 1),
+                .. RawClient.Frame(FrameType.Request, [], 1, 1, [0x81, 0x70, .. Enumerable.Repeat((byte)0x91, 8100), 1]),
             ],
             endStream: false);
         var reader = await client.AcceptAsync(StreamType.Lane);
@@ -206,10 +205,10 @@ public sealed class HostileClientTests
         await using var fixture = await RpcFixture.StartAsync(time: time);
         await using var client = await RawClient.StartAsync(fixture);
         var stream = await client.OpenAsync(bytes, bidirectional ? TransportStreamDirection.Bidirectional : TransportStreamDirection.Unidirectional);
-        for (var i = 0; i < 11; i++)
+        for (var i = 0; i < 30 && !stream.WritesClosed.IsCompleted; i++)
         {
             await fixture.Network.WaitForIdleAsync();
-            Assert.Equal(i < 10, !stream.WritesClosed.IsCompleted && !client.Connection.Closed.IsCompleted);
+            Assert.True(i >= 10 || !stream.WritesClosed.IsCompleted);
             time.Advance(TimeSpan.FromSeconds(1));
         }
 
@@ -218,13 +217,13 @@ public sealed class HostileClientTests
     }
 
     [Theory]
-    [InlineData(FrameType.Item, RpcErrorCode.ProtocolViolation)]
-    [InlineData((FrameType)99, RpcErrorCode.ProtocolViolation)]
-    public async Task CallStream_WithoutRequest_IsReset(FrameType type, long code)
+    [InlineData((byte)FrameType.Item, RpcErrorCode.ProtocolViolation)]
+    [InlineData((byte)99, RpcErrorCode.ProtocolViolation)]
+    public async Task CallStream_WithoutRequest_IsReset(byte type, long code)
     {
         await using var fixture = await RpcFixture.StartAsync();
         await using var client = await RawClient.StartAsync(fixture);
-        var stream = await client.OpenAsync([2, .. RawClient.Frame(type, [1])], TransportStreamDirection.Bidirectional);
+        var stream = await client.OpenAsync([2, .. RawClient.Frame((FrameType)type, [1])], TransportStreamDirection.Bidirectional);
         var thrown = await Assert.ThrowsAsync<TransportException>(() => Eventually.Soon(stream.ReadAsync(new byte[10])));
         Assert.Equal(code, thrown.ApplicationErrorCode);
         Assert.False(client.Connection.Closed.IsCompleted);
@@ -238,7 +237,7 @@ public sealed class HostileClientTests
         var extension = RawClient.Extension(new FrameExtension { Method = "tests.v1.Probe/Sum" });
         byte[] huge = [255, 255, 255, 127, (byte)FrameType.Item, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
         var stream = await client.OpenAsync(
-            [2, .. RawClient.Frame(FrameType.Request, [0x90], extension: extension), .. huge], TransportStreamDirection.Bidirectional);
+            [2, .. RawClient.Frame(FrameType.Request, [], extension: extension), .. huge], TransportStreamDirection.Bidirectional);
         var reader = new FrameReader(stream, 60_000, 1 << 20);
         var frame = (await Eventually.Soon(reader.ReadAsync(default)))!.Value;
         Assert.Equal((FrameType.Fault, (uint)RpcStatusCode.ResourceExhausted), (frame.Header.Type, frame.Header.Argument));
