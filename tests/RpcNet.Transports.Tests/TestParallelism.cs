@@ -1,2 +1,2 @@
 // Some tests measure the process's memory: nothing else may run beside them.
-[assembly: CollectionBehavior(DisableTestParallelization = true)]
+[assembly: Xunit.v3.Parallelization(Mode = Xunit.Sdk.ParallelMode.None)]
