@@ -121,6 +121,8 @@ internal sealed unsafe partial class Connection
         if (_options.KeepAliveInterval != Timeout.InfiniteTimeSpan)
         {
             NgApi.SetKeepAlive(native, Nanoseconds(_options.KeepAliveInterval));
+            _hearsKeepAlives = _options.IdleTimeout != Timeout.InfiniteTimeSpan;
+            _idleTimeout = _hearsKeepAlives ? Nanoseconds(_options.IdleTimeout) : 0;
         }
     }
 

@@ -14,6 +14,16 @@ internal sealed unsafe partial class Connection
     private bool _statelessReset;
     private bool _handshakeCompleted;
     private bool _refused;
+    private ulong _heardAt;
+    private bool _hearsKeepAlives;
+    private ulong _idleTimeout;
+
+    /// <summary>
+    /// When the peer's silence ends the connection. Sending restarts the library's idle timer once (RFC 9000 section
+    /// 10.1), so that alone would find a dead peer as late as a keep-alive interval after the idle timeout. Keep-alives
+    /// make a living peer answer in time, and then silence can be taken at its word.
+    /// </summary>
+    private ulong SilentAt => _established && _hearsKeepAlives ? _heardAt + _idleTimeout : ulong.MaxValue;
 
     /// <summary>Processes one received packet.</summary>
     public void Receive(in SockAddr local, in SockAddr remote, byte ecn, byte* data, int length)
@@ -43,6 +53,7 @@ internal sealed unsafe partial class Connection
             return;
         }
 
+        _heardAt = _loop.Now;
         ReportStoppedStreams();
         if (_handshakeCompleted && _state == ConnectionState.Handshaking)
         {
@@ -69,7 +80,7 @@ internal sealed unsafe partial class Connection
                 break;
         }
 
-        var result = NgApi.HandleExpiry(_native, _loop.Now);
+        var result = _loop.Now >= SilentAt ? NgError.IdleClose : NgApi.HandleExpiry(_native, _loop.Now);
         if (result != 0)
         {
             // Idle and never answered connections end silently (RFC 9000 section 10.1).
@@ -97,7 +108,7 @@ internal sealed unsafe partial class Connection
         }
 
         NgApi.UpdatePacketTxTime(_native, _loop.Now);
-        _loop.SetTimer(this, NgApi.GetExpiry(_native));
+        _loop.SetTimer(this, Math.Min(NgApi.GetExpiry(_native), SilentAt));
         if (more)
         {
             _loop.ScheduleWrite(this);

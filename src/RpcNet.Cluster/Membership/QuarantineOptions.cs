@@ -1,0 +1,32 @@
+namespace RpcNet.Cluster;
+
+/// <summary>
+/// The quarantine of members that most of their monitors keep finding unreachable although they refute. Configuration
+/// section <c>RpcNet:Cluster:Quarantine</c>.
+/// </summary>
+public sealed class QuarantineOptions
+{
+    /// <summary>Whether members can be quarantined. Needs <see cref="PhiOptions.Enabled"/>.</summary>
+    /// <value>Default true.</value>
+    public bool Enabled { get; set; } = true;
+
+    /// <summary>The share of a member's monitors whose complaint takes it out.</summary>
+    /// <value>0.5 … 1; default 0.6.</value>
+    public double Quorum { get; set; } = 0.6;
+
+    /// <summary>The window over which a monitor judges how much of a member's heartbeats arrives.</summary>
+    /// <value>5 s … 10 min; default 30 s.</value>
+    public TimeSpan Window { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>A monitor complains when less than this share of the heartbeats of the window arrived.</summary>
+    /// <value>0 … 1; default 0.6.</value>
+    public double MinHeartbeatShare { get; set; } = 0.6;
+
+    /// <summary>The first re-admission delay; doubled with each relapse.</summary>
+    /// <value>1 s … 1 day; default 5 min.</value>
+    public TimeSpan Delay { get; set; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>The longest re-admission delay; a member that behaves for this long starts anew.</summary>
+    /// <value>At least <see cref="Delay"/>; default 1 h.</value>
+    public TimeSpan MaxDelay { get; set; } = TimeSpan.FromHours(1);
+}

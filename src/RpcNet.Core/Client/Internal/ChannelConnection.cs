@@ -1,0 +1,267 @@
+using Microsoft.Extensions.Logging;
+using RpcNet.Framing;
+using RpcNet.Transports;
+
+namespace RpcNet.Client.Internal;
+
+/// <summary>
+/// One of a channel's connections: connects when first needed, reconnects with exponential back-off and jitter, and
+/// shares one attempt among all callers.
+/// </summary>
+internal sealed partial class ChannelConnection(
+    ITransport transport, RpcChannelOptions options, TimeProvider time, Random random, ILogger logger) : IAsyncDisposable
+{
+    private readonly Lock _gate = new();
+    private readonly HashSet<Task> _disposals = [];
+    private readonly CancellationTokenSource _disposing = new();
+    private volatile ClientConnection? _ready;
+    private Task<ClientConnection>? _connecting;
+    private RpcFaultException? _lastFailure;
+    private long _retryAt;
+    private int _failures;
+    private bool _disposed;
+
+    /// <summary>Told of every change, in order; must not block.</summary>
+    public Action<RpcChannelState, string?>? StateChanged { get; set; }
+
+    /// <summary>The established connection, if calls may start on it.</summary>
+    public ClientConnection? Ready => _ready is { IsUsable: true } ready ? ready : null;
+
+    /// <summary>Gives the connection, connecting if need be.</summary>
+    /// <param name="waitForReady">Whether to try again until the token is cancelled instead of failing.</param>
+    /// <exception cref="RpcFaultException">Unavailable, certainly not executed.</exception>
+    public async ValueTask<ClientConnection> GetAsync(bool waitForReady, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            if (Ready is { } ready)
+            {
+                return ready;
+            }
+
+            var (connecting, pause, failure) = StartOrJoin();
+            if (connecting is null)
+            {
+                if (!waitForReady)
+                {
+                    throw Again(failure!);
+                }
+
+                await Task.Delay(pause, time, cancellationToken).ConfigureAwait(false);
+                continue;
+            }
+
+            try
+            {
+                return await connecting.WaitAsync(cancellationToken).ConfigureAwait(false);
+            }
+            catch (RpcFaultException e) when (!waitForReady)
+            {
+                throw Again(e);
+            }
+            catch (RpcFaultException)
+            {
+                // The loop waits for the next attempt.
+            }
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Task<ClientConnection>? connecting;
+        Task[] disposals;
+        lock (_gate)
+        {
+            if (_disposed)
+            {
+                return;
+            }
+
+            _disposed = true;
+            connecting = _connecting;
+            disposals = [.. _disposals];
+        }
+
+        await _disposing.CancelAsync().ConfigureAwait(false);
+        if (connecting is not null)
+        {
+            await connecting.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default).ConfigureAwait(false);
+        }
+
+        if (_ready is { } ready)
+        {
+            await ready.DisposeAsync().ConfigureAwait(false);
+        }
+
+        await Task.WhenAll(disposals).ConfigureAwait(false);
+        _disposing.Dispose();
+    }
+
+    private static RpcFaultException Again(RpcFaultException failure) =>
+        Faults.Unavailable(failure.Message, mayHaveExecuted: false, failure.InnerException);
+
+    private (Task<ClientConnection>? Connecting, TimeSpan Pause, RpcFaultException? Failure) StartOrJoin()
+    {
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, typeof(RpcChannel));
+            if (_connecting is not null)
+            {
+                return (_connecting, default, null);
+            }
+
+            var now = time.GetTimestamp();
+            if (_lastFailure is not null && now < _retryAt)
+            {
+                return (null, time.GetElapsedTime(now, _retryAt), _lastFailure);
+            }
+
+            _connecting = Task.Run(ConnectAsync);
+            _ = _connecting.ContinueWith(
+                static task => task.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+            return (_connecting, default, null);
+        }
+    }
+
+    private async Task<ClientConnection> ConnectAsync()
+    {
+        StateChanged?.Invoke(RpcChannelState.Connecting, null);
+        try
+        {
+            var connection = await EstablishAsync().ConfigureAwait(false);
+            connection.Retired = OnRetired;
+            lock (_gate)
+            {
+                _ready = connection;
+                _connecting = null;
+                _failures = 0;
+                _lastFailure = null;
+            }
+
+            StateChanged?.Invoke(RpcChannelState.Ready, null);
+            if (!connection.IsUsable)
+            {
+                OnRetired(connection);
+            }
+
+            return connection;
+        }
+        catch (Exception e)
+        {
+            var failure = e as RpcFaultException ?? Faults.Unavailable(
+                $"Cannot connect to {options.EndPoint}: {Reason(e)}.", mayHaveExecuted: false, e);
+            lock (_gate)
+            {
+                _connecting = null;
+                _lastFailure = failure;
+                _retryAt = time.GetTimestamp() + (long)(NextDelay().TotalSeconds * time.TimestampFrequency);
+            }
+
+            StateChanged?.Invoke(RpcChannelState.TransientFailure, failure.Message);
+            throw failure;
+        }
+    }
+
+    private async Task<ClientConnection> EstablishAsync()
+    {
+        using var limit = new CancellationTokenSource(options.ConnectTimeout, time);
+        using var linked = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, _disposing.Token);
+        try
+        {
+            var connection = await transport.ConnectAsync(
+                new TransportConnectOptions
+                {
+                    EndPoint = options.EndPoint,
+                    Tls = options.Tls,
+                    ApplicationProtocols = [RpcProtocol.Alpn],
+                    IdleTimeout = options.IdleTimeout,
+                    KeepAliveInterval = options.KeepAliveInterval,
+                    HandshakeTimeout = options.ConnectTimeout,
+                    MaxInboundBidirectionalStreams = 0,
+                    MaxInboundUnidirectionalStreams = options.Limits.Lanes + 1 + Math.Min(options.Limits.CallsPerConnection, 256),
+                    DefaultCloseErrorCode = RpcErrorCode.NoError,
+                    DefaultStreamErrorCode = RpcErrorCode.Cancelled,
+                },
+                linked.Token).ConfigureAwait(false);
+            return await ClientConnection.StartAsync(connection, options, time, logger, linked.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (limit.IsCancellationRequested)
+        {
+            throw new TransportException(
+                TransportError.HandshakeTimeout, $"no answer within {options.ConnectTimeout.TotalSeconds:0.###} s");
+        }
+    }
+
+    private static string Reason(Exception e) => e switch
+    {
+        TransportException { Error: TransportError.ApplicationProtocolMismatch } =>
+            $"it does not speak '{RpcProtocol.Alpn}' ({e.Message})",
+        TransportException t => Faults.Describe(t),
+        _ => e.Message,
+    };
+
+    /// <summary>min(MaxReconnectDelay, MaxReconnectDelay/100 · 2^failures), ±20 %.</summary>
+    private TimeSpan NextDelay()
+    {
+        var full = options.MaxReconnectDelay / 100 * Math.Pow(2, Math.Min(_failures++, 20));
+        var capped = full < options.MaxReconnectDelay ? full : options.MaxReconnectDelay;
+        return capped * (0.8 + (0.4 * random.NextDouble()));
+    }
+
+    /// <summary>The connection takes no new calls: it is disposed when the ones in flight are done.</summary>
+    private void OnRetired(ClientConnection connection)
+    {
+        lock (_gate)
+        {
+            if (_disposed || !ReferenceEquals(_ready, connection))
+            {
+                return;
+            }
+
+            _ready = null;
+            var disposal = Task.Run(() => RetireAsync(connection));
+            _disposals.Add(disposal);
+            _ = disposal.ContinueWith(
+                task =>
+                {
+                    lock (_gate)
+                    {
+                        _disposals.Remove(task);
+                    }
+                },
+                CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        }
+
+        StateChanged?.Invoke(RpcChannelState.Idle, connection.GoAwayReason);
+    }
+
+    private async Task RetireAsync(ClientConnection connection)
+    {
+        try
+        {
+            // Calls in flight finish; the server closes the connection when they have, or this side's disposal does.
+            if (!connection.Ended.IsCancellationRequested)
+            {
+                var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                using var registration = connection.Ended.UnsafeRegister(static state => ((TaskCompletionSource)state!).TrySetResult(), ended);
+                await ended.Task.WaitAsync(_disposing.Token).ConfigureAwait(false);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The channel is being disposed.
+        }
+
+        try
+        {
+            await connection.DisposeAsync().ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            LogDisposalFailed(logger, options.EndPoint.ToString()!, e);
+        }
+    }
+
+    [LoggerMessage(1003, LogLevel.Error, "Releasing a connection to {EndPoint} failed")]
+    private static partial void LogDisposalFailed(ILogger logger, string endPoint, Exception exception);
+}

@@ -1,0 +1,318 @@
+using System.Diagnostics;
+using RpcNet.Framing;
+
+namespace RpcNet.Client.Internal;
+
+/// <summary>Unary calls on lanes.</summary>
+internal sealed partial class ClientConnection
+{
+    /// <summary>Starts a unary call, or says why it cannot start at once.</summary>
+    /// <returns>
+    /// The awaitable call; null where the caller has to wait for a slot or room (<see cref="WaitForCapacityAsync"/>), or,
+    /// with <paramref name="tooLarge"/>, to use a stream.
+    /// </returns>
+    public UnaryCall<TRequest, TResponse>? TryStart<TRequest, TResponse>(
+        RpcUnaryMethod<TRequest, TResponse> method,
+        in TRequest request,
+        RpcCallOptions? options,
+        TimeSpan? timeout,
+        CancellationToken cancellationToken,
+        out bool tooLarge)
+    {
+        tooLarge = false;
+        var lane = PickLane();
+        if (!lane.Writer.HasRoom || !_calls.TryRent(out var slot))
+        {
+            return null;
+        }
+
+        var buffer = Scratch.Rent();
+        UnaryCall<TRequest, TResponse>? call = null;
+        try
+        {
+            WriteExtension(buffer, options, timeout);
+            var extensionLength = buffer.Count;
+            CheckMetadata(extensionLength);
+            method.Request.Write(Serializer, buffer, request);
+            var payloadLength = buffer.Count - extensionLength;
+            if (payloadLength > _peer.MaxInlinePayloadBytes)
+            {
+                tooLarge = true;
+                ReturnSlot(slot);
+                return null;
+            }
+
+            var methodId = lane.GetMethodId(method);
+            call = UnaryCall<TRequest, TResponse>.Rent(method);
+            var deadline = timeout is { } t ? _deadlines.DeadlineAfter(t) : long.MaxValue;
+            call.Attach(this, lane, options, deadline, cancellationToken);
+            _calls.Activate(slot, call, deadline);
+            var header = FrameHeader.Create(
+                FrameType.Request, FrameFlags.None, extensionLength, payloadLength, call.CallId, methodId);
+            var span = buffer.WrittenSpan;
+            var appended = lane.Writer.Append(
+                header, span[..extensionLength], span[extensionLength..], inline: _calls.Used <= 2, out var ticket);
+            call.Ticket = ticket;
+            if (!appended || _failure is not null)
+            {
+                FailStarted(call);
+            }
+
+            if (deadline != long.MaxValue)
+            {
+                _deadlines.Arm(deadline);
+            }
+
+            call.RegisterCancellation();
+            return call;
+        }
+        catch when (call is null)
+        {
+            ReturnSlot(slot);
+            throw;
+        }
+        finally
+        {
+            Scratch.Return(buffer);
+        }
+    }
+
+    /// <summary>Waits until a call may be able to start.</summary>
+    public async ValueTask WaitForCapacityAsync(CancellationToken cancellationToken)
+    {
+        var lane = PickLane();
+        if (!lane.Writer.HasRoom)
+        {
+            await lane.Writer.WaitForRoomAsync().WaitAsync(cancellationToken).ConfigureAwait(false);
+            return;
+        }
+
+        var waiter = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _slotWaiters.Enqueue(waiter);
+        if (_failure is not null || _calls.Used < _calls.Capacity)
+        {
+            // Free meanwhile. A wake-up that this waiter no longer needs goes to the next one.
+            if (!waiter.TrySetResult())
+            {
+                WakeSlotWaiter();
+            }
+
+            return;
+        }
+
+        try
+        {
+            await waiter.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch
+        {
+            if (!waiter.TrySetResult())
+            {
+                WakeSlotWaiter();
+            }
+
+            throw;
+        }
+    }
+
+    public bool TryTake(PendingCall call, uint callId, long generation)
+    {
+        if (_calls.TryTake(callId, generation))
+        {
+            return true;
+        }
+
+        lock (_largeGate)
+        {
+            return _largeResponses.TryGetValue(callId, out var large) && ReferenceEquals(large, call) && _largeResponses.Remove(callId);
+        }
+    }
+
+    /// <summary>Takes a request back: unsent it disappears, sent it is cancelled at the server.</summary>
+    public void Withdraw(PendingCall call, uint reason)
+    {
+        if (call.Lane.Writer.TryWithdraw(call.Ticket))
+        {
+            ReleaseSlot(call.CallId);
+        }
+        else
+        {
+            call.Lane.Writer.AppendUrgent(FrameHeader.Create(FrameType.Cancel, FrameFlags.None, 0, 0, call.CallId, reason));
+        }
+    }
+
+    /// <summary>Writes what travels beside every request.</summary>
+    public void WriteExtension(PooledBufferWriter buffer, RpcCallOptions? options, TimeSpan? timeout, RpcMethod? method = null)
+    {
+        var extension = new FrameExtension
+        {
+            TimeoutMicroseconds = timeout is { } t ? Math.Max(1, (long)t.TotalMicroseconds) : null,
+            Metadata = options?.Metadata,
+            Codec = Serializer.CodecId == 1 ? null : Serializer.CodecId,
+            Method = method?.FullName,
+        };
+        if (Activity.Current is { IdFormat: ActivityIdFormat.W3C } activity)
+        {
+            extension.TraceParent = activity.Id;
+            extension.TraceState = activity.TraceStateString;
+        }
+
+        if (!extension.IsEmpty)
+        {
+            extension.Write(buffer);
+        }
+    }
+
+    /// <exception cref="RpcFaultException">ResourceExhausted: the metadata is larger than either side allows.</exception>
+    public void CheckMetadata(int extensionLength)
+    {
+        var limit = Math.Min(Limits.MetadataBytes, _peer.MaxMetadataBytes);
+        if (extensionLength > limit)
+        {
+            throw new RpcFaultException(
+                RpcStatusCode.ResourceExhausted, $"The call's metadata takes {extensionLength} bytes; the limit is {limit}.")
+            {
+                MayHaveExecuted = false,
+            };
+        }
+    }
+
+    private ClientLane PickLane()
+    {
+        var lanes = _lanes;
+        var best = lanes[0];
+        var bytes = best.Writer.QueuedBytes;
+        for (var i = 1; i < lanes.Length && bytes > 0; i++)
+        {
+            var queued = lanes[i].Writer.QueuedBytes;
+            if (queued < bytes)
+            {
+                best = lanes[i];
+                bytes = queued;
+            }
+        }
+
+        return best;
+    }
+
+    /// <summary>The connection failed around the start of this call: whoever takes it completes it.</summary>
+    private void FailStarted(PendingCall call)
+    {
+        if (_calls.TryTake(call.CallId) is not null)
+        {
+            var failure = _failure;
+            CompleteFailed(call, failure ?? Faults.Unavailable($"The connection to {_options.EndPoint} was lost.", mayHaveExecuted: true));
+        }
+    }
+
+    private void OnLaneFrame(in Frame frame)
+    {
+        var callId = frame.Header.CallId;
+        switch (frame.Header.Type)
+        {
+            case FrameType.Response:
+            case FrameType.Fault:
+                var call = _calls.TryTake(callId);
+                ReleaseSlot(callId);
+                if (call is null)
+                {
+                    Interlocked.Increment(ref _lateFrames);
+                }
+                else
+                {
+                    call.CompleteWith(frame);
+                }
+
+                break;
+            case FrameType.ResponseOnStream:
+                lock (_largeGate)
+                {
+                    if (_calls.TryTake(callId) is { } awaiting)
+                    {
+                        _largeResponses[callId] = awaiting;
+                    }
+                }
+
+                ReleaseSlot(callId);
+                break;
+        }
+    }
+
+    private async Task ReadLargeResponseAsync(FrameReader reader)
+    {
+        var callId = (uint)(await reader.ReadVarIntAsync(CancellationToken.None).ConfigureAwait(false)
+            ?? throw new RpcProtocolException("A response's stream ended before its call id."));
+        var frame = await reader.ReadAsync(CancellationToken.None).ConfigureAwait(false)
+            ?? throw new RpcProtocolException("A response's stream ended before its frame.");
+        PendingCall? call;
+        lock (_largeGate)
+        {
+            if (!_largeResponses.Remove(callId, out call))
+            {
+                call = _calls.TryTake(callId);
+            }
+        }
+
+        if (call is null)
+        {
+            Interlocked.Increment(ref _lateFrames);
+        }
+        else
+        {
+            call.CompleteWith(frame);
+        }
+    }
+
+    private void ReleaseSlot(uint callId)
+    {
+        if (_calls.TryRelease(callId))
+        {
+            WakeSlotWaiter();
+        }
+    }
+
+    private void ReturnSlot(int slot)
+    {
+        _calls.ReturnUnused(slot);
+        WakeSlotWaiter();
+    }
+
+    private void WakeSlotWaiter()
+    {
+        while (_slotWaiters.TryDequeue(out var waiter))
+        {
+            if (waiter.TrySetResult())
+            {
+                return;
+            }
+        }
+    }
+
+    private long Expire(long now)
+    {
+        var next = _calls.TakeDue(now, call =>
+        {
+            Withdraw(call, CancelReason.DeadlineExceeded);
+            call.CompleteWith(DeadlineFault());
+        });
+        lock (_largeGate)
+        {
+            foreach (var (callId, call) in _largeResponses)
+            {
+                if (call.Deadline > now)
+                {
+                    next = Math.Min(next, call.Deadline);
+                }
+                else
+                {
+                    _largeResponses.Remove(callId);
+                    call.CompleteWith(DeadlineFault());
+                }
+            }
+        }
+
+        return next;
+    }
+
+    private static RpcFaultException DeadlineFault() => new(RpcStatusCode.DeadlineExceeded, "The deadline of the call passed.");
+}

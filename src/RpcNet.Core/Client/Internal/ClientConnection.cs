@@ -1,0 +1,275 @@
+using System.Collections.Concurrent;
+using System.Text;
+using Microsoft.Extensions.Logging;
+using RpcNet.Framing;
+using RpcNet.Transports;
+
+namespace RpcNet.Client.Internal;
+
+/// <summary>One connection of a channel: its lanes, its calls in flight, its control streams.</summary>
+internal sealed partial class ClientConnection : IAsyncDisposable
+{
+    private readonly ITransportConnection _transport;
+    private readonly RpcChannelOptions _options;
+    private readonly ILogger _logger;
+    private readonly DeadlineMonitor _deadlines;
+    private readonly CancellationTokenSource _ended = new();
+    private readonly TaskCompletionSource<PeerSettings> _peerSettings = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly ConcurrentQueue<TaskCompletionSource> _slotWaiters = new();
+    private readonly ConcurrentDictionary<Task, byte> _readers = new();
+    private readonly Lock _largeGate = new();
+    private readonly Dictionary<uint, PendingCall> _largeResponses = [];
+    private CallTable _calls = new(1);
+    private ClientLane[] _lanes = [];
+    private ControlStream? _control;
+    private PeerSettings _peer = PeerSettings.Default;
+    private Task _accepting = Task.CompletedTask;
+    private volatile string? _goAway;
+    private RpcFaultException? _failure;
+    private long _lateFrames;
+
+    private ClientConnection(ITransportConnection transport, RpcChannelOptions options, TimeProvider time, ILogger logger)
+    {
+        _transport = transport;
+        _options = options;
+        _logger = logger;
+        _deadlines = new DeadlineMonitor(time, Expire);
+    }
+
+    public ITransportConnection Transport => _transport;
+
+    public IRpcSerializer Serializer => _options.Serializer;
+
+    public RpcLimits Limits => _options.Limits;
+
+    public PeerSettings Peer => _peer;
+
+    public DeadlineMonitor Deadlines => _deadlines;
+
+    /// <summary>Cancelled when the connection has ended.</summary>
+    public CancellationToken Ended => _ended.Token;
+
+    /// <summary>Whether new calls may start here.</summary>
+    public bool IsUsable => _goAway is null && !_ended.IsCancellationRequested;
+
+    /// <summary>The server's reason for GOAWAY, or null.</summary>
+    public string? GoAwayReason => _goAway;
+
+    /// <summary>Calls whose terminal frame has not come.</summary>
+    public int CallsInFlight => _calls.Used;
+
+    /// <summary>Frames that came for calls that had already ended.</summary>
+    public long LateFrames => Interlocked.Read(ref _lateFrames);
+
+    /// <summary>Called once when the connection can take no new calls: it ended, or the server said GOAWAY.</summary>
+    public Action<ClientConnection>? Retired { get; set; }
+
+    /// <summary>Takes over a fresh transport connection; ready when the server's SETTINGS have come.</summary>
+    /// <exception cref="TransportException">The connection ended meanwhile.</exception>
+    public static async Task<ClientConnection> StartAsync(
+        ITransportConnection transport,
+        RpcChannelOptions options,
+        TimeProvider time,
+        ILogger logger,
+        CancellationToken cancellationToken)
+    {
+        var connection = new ClientConnection(transport, options, time, logger);
+        try
+        {
+            await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
+            return connection;
+        }
+        catch
+        {
+            await connection.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Fail(Faults.Unavailable("The channel was disposed.", mayHaveExecuted: true));
+        await _transport.CloseAsync(RpcErrorCode.NoError).ConfigureAwait(false);
+        await _accepting.ConfigureAwait(false);
+        await Task.WhenAll(_readers.Keys).ConfigureAwait(false);
+        foreach (var lane in _lanes)
+        {
+            lane.Dispose();
+        }
+
+        if (_control is not null)
+        {
+            await _control.DisposeAsync().ConfigureAwait(false);
+        }
+
+        _deadlines.Dispose();
+        await _transport.DisposeAsync().ConfigureAwait(false);
+        _ended.Dispose();
+    }
+
+    /// <summary>Ends the connection and every call on it.</summary>
+    private void Fail(RpcFaultException failure)
+    {
+        if (Interlocked.CompareExchange(ref _failure, failure, null) is not null)
+        {
+            return;
+        }
+
+        _ended.Cancel();
+        _peerSettings.TrySetException(failure);
+        _calls.TakeAll(call => CompleteFailed(call, failure));
+        List<PendingCall> large;
+        lock (_largeGate)
+        {
+            large = [.. _largeResponses.Values];
+            _largeResponses.Clear();
+        }
+
+        foreach (var call in large)
+        {
+            CompleteFailed(call, failure);
+        }
+
+        while (_slotWaiters.TryDequeue(out var waiter))
+        {
+            waiter.TrySetResult();
+        }
+
+        Retired?.Invoke(this);
+    }
+
+    private void FailTransport(Exception error) => Fail(error switch
+    {
+        TransportException e => Faults.Unavailable(
+            $"The connection to {_options.EndPoint} was lost: {Faults.Describe(e)}.", mayHaveExecuted: true, e),
+        _ => Faults.Unavailable($"The connection to {_options.EndPoint} failed: {error.Message}", mayHaveExecuted: true, error),
+    });
+
+    private static void CompleteFailed(PendingCall call, RpcFaultException failure) =>
+        call.CompleteWith(Faults.Unavailable(failure.Message, mayHaveExecuted: !call.Lane.Writer.IsUnsent(call.Ticket), failure.InnerException));
+
+    private async Task OpenAsync(CancellationToken cancellationToken)
+    {
+        _accepting = AcceptStreamsAsync();
+        _control = await ControlStream.OpenAsync(_transport, PeerSettings.From(Limits), cancellationToken).ConfigureAwait(false);
+        _peer = await _peerSettings.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+        _calls = new CallTable(Math.Clamp(Math.Min(Limits.CallsPerConnection, _peer.MaxCallsPerConnection), 1, 65_536));
+        var lanes = new ClientLane[Math.Clamp(Limits.Lanes, 1, _peer.MaxLanes)];
+        for (var i = 0; i < lanes.Length; i++)
+        {
+            lanes[i] = await ClientLane.OpenAsync(_transport, i, Limits.LaneQueueBytes, FailTransport, cancellationToken).ConfigureAwait(false);
+        }
+
+        _lanes = lanes;
+    }
+
+    private async Task AcceptStreamsAsync()
+    {
+        try
+        {
+            while (true)
+            {
+                var stream = await _transport.AcceptStreamAsync(CancellationToken.None).ConfigureAwait(false);
+                var reading = ReadStreamAsync(stream);
+                if (!reading.IsCompleted)
+                {
+                    _readers[reading] = 0;
+                    _ = reading.ContinueWith(
+                        static (task, readers) => ((ConcurrentDictionary<Task, byte>)readers!).TryRemove(task, out _),
+                        _readers, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+                }
+            }
+        }
+        catch (TransportException e)
+        {
+            FailTransport(e);
+        }
+    }
+
+    /// <summary>Reads one stream of the server. Every failure ends the connection or is an expected end.</summary>
+    private async Task ReadStreamAsync(ITransportStream stream)
+    {
+        await using (stream.ConfigureAwait(false))
+        {
+            try
+            {
+                if (stream.CanWrite)
+                {
+                    throw new RpcProtocolException("The server opened a bidirectional stream; only clients do.");
+                }
+
+                using var reader = new FrameReader(stream, Limits.MetadataBytes, Limits.MessageBytes);
+                switch (await reader.ReadVarIntAsync(CancellationToken.None).ConfigureAwait(false))
+                {
+                    case StreamType.Control:
+                        await ReadControlAsync(reader).ConfigureAwait(false);
+                        break;
+                    case StreamType.Lane:
+                        await reader.ReadVarIntAsync(CancellationToken.None).ConfigureAwait(false);
+                        await ReadLaneAsync(reader).ConfigureAwait(false);
+                        break;
+                    case StreamType.LargeResponse:
+                        await ReadLargeResponseAsync(reader).ConfigureAwait(false);
+                        break;
+                    default:
+                        stream.AbortRead(RpcErrorCode.NoError);
+                        break;
+                }
+            }
+            catch (RpcProtocolException e)
+            {
+                LogProtocolViolation(_logger, _options.EndPoint.ToString()!, e.Message);
+                Fail(Faults.Unavailable($"The server at {_options.EndPoint} broke the protocol: {e.Message}", mayHaveExecuted: true, e));
+                await _transport.CloseAsync(e.ErrorCode).ConfigureAwait(false);
+            }
+            catch (TransportException e) when (e.Error != TransportError.StreamAborted)
+            {
+                FailTransport(e);
+            }
+            catch (TransportException e)
+            {
+                FailTransport(e);
+                await _transport.CloseAsync(RpcErrorCode.ProtocolViolation).ConfigureAwait(false);
+            }
+        }
+    }
+
+    private async Task ReadControlAsync(FrameReader reader)
+    {
+        while (await reader.ReadAsync(CancellationToken.None).ConfigureAwait(false) is { } frame)
+        {
+            switch (frame.Header.Type)
+            {
+                case FrameType.Settings:
+                    _peerSettings.TrySetResult(PeerSettings.Read(frame.Payload));
+                    break;
+                case FrameType.GoAway:
+                    _goAway = Encoding.UTF8.GetString(frame.Payload.Span);
+                    LogGoAway(_logger, _options.EndPoint.ToString()!, _goAway);
+                    Retired?.Invoke(this);
+                    break;
+            }
+        }
+
+        throw new RpcProtocolException("The server ended its control stream.");
+    }
+
+    private async Task ReadLaneAsync(FrameReader reader)
+    {
+        do
+        {
+            while (reader.TryRead(out var frame))
+            {
+                OnLaneFrame(frame);
+            }
+        }
+        while (await reader.FillAsync(CancellationToken.None).ConfigureAwait(false));
+        throw new RpcProtocolException("The server ended a lane.");
+    }
+
+    [LoggerMessage(1001, LogLevel.Warning, "The server at {EndPoint} broke the protocol: {Reason}")]
+    private static partial void LogProtocolViolation(ILogger logger, string endPoint, string reason);
+
+    [LoggerMessage(1002, LogLevel.Information, "The server at {EndPoint} asked for no more calls: {Reason}")]
+    private static partial void LogGoAway(ILogger logger, string endPoint, string reason);
+}

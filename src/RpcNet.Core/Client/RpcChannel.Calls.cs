@@ -1,0 +1,248 @@
+using System.Runtime.CompilerServices;
+using RpcNet.Client.Internal;
+using RpcNet.Framing;
+
+namespace RpcNet.Client;
+
+public sealed partial class RpcChannel
+{
+    private readonly FilterPipelines _pipelines;
+
+    /// <inheritdoc/>
+    public override ValueTask<TResponse> InvokeUnaryAsync<TRequest, TResponse>(
+        RpcUnaryMethod<TRequest, TResponse> method,
+        TRequest request,
+        RpcCallOptions? options,
+        CancellationToken cancellationToken)
+    {
+        var timeout = EffectiveTimeout(method, options);
+        return _pipelines.IsEmpty
+            ? SendUnaryAsync(method, request, options, timeout, context: null, cancellationToken)
+            : FilterUnaryAsync(method, request, options, timeout, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public override ValueTask<TOutput> InvokeClientStreamingAsync<TRequest, TInput, TOutput>(
+        RpcStreamingMethod<TRequest, TInput, TOutput> method,
+        TRequest request,
+        IAsyncEnumerable<TInput> input,
+        RpcCallOptions? options,
+        CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(input);
+        return ClientStreamingAsync(method, request, input, options, EffectiveTimeout(method, options), cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public override IAsyncEnumerable<TOutput> InvokeStreaming<TRequest, TInput, TOutput>(
+        RpcStreamingMethod<TRequest, TInput, TOutput> method,
+        TRequest request,
+        IAsyncEnumerable<TInput>? input,
+        RpcCallOptions? options,
+        CancellationToken cancellationToken) =>
+        StreamingAsync(method, request, input, options, cancellationToken);
+
+    private ValueTask<TResponse> SendUnaryAsync<TRequest, TResponse>(
+        RpcUnaryMethod<TRequest, TResponse> method,
+        TRequest request,
+        RpcCallOptions? options,
+        TimeSpan? timeout,
+        ClientCallContext<TRequest, TResponse>? context,
+        CancellationToken cancellationToken)
+    {
+        if (cancellationToken.IsCancellationRequested)
+        {
+            return ValueTask.FromCanceled<TResponse>(cancellationToken);
+        }
+
+        if (timeout <= TimeSpan.Zero)
+        {
+            return ValueTask.FromException<TResponse>(Faults.DeadlineExceeded(method, mayHaveExecuted: false));
+        }
+
+        if (TryGetReady() is { } connection)
+        {
+            UnaryCall<TRequest, TResponse>? call;
+            bool tooLarge;
+            try
+            {
+                call = connection.TryStart(method, request, options, timeout, cancellationToken, out tooLarge);
+            }
+            catch (Exception e) when (e is RpcFaultException or RpcSerializationException)
+            {
+                return ValueTask.FromException<TResponse>(RequestFailure(method, e));
+            }
+
+            if (call is not null)
+            {
+                if (context is not null)
+                {
+                    context.Connection = connection;
+                }
+
+                return call.Task;
+            }
+
+            if (tooLarge)
+            {
+                return StreamCall.UnaryAsync(connection, method, request, options, timeout, _time, cancellationToken);
+            }
+        }
+
+        return SendUnaryWhenReadyAsync(method, request, options, timeout, context, cancellationToken);
+    }
+
+    /// <summary>The way of a call that has to wait: for a connection, for room in a lane, for a slot.</summary>
+    private async ValueTask<TResponse> SendUnaryWhenReadyAsync<TRequest, TResponse>(
+        RpcUnaryMethod<TRequest, TResponse> method,
+        TRequest request,
+        RpcCallOptions? options,
+        TimeSpan? timeout,
+        ClientCallContext<TRequest, TResponse>? context,
+        CancellationToken cancellationToken)
+    {
+        var started = _time.GetTimestamp();
+        using var limit = timeout is { } t ? new CancellationTokenSource(t, _time) : null;
+        using var linked = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, limit?.Token ?? CancellationToken.None);
+        ClientConnection connection;
+        while (true)
+        {
+            try
+            {
+                connection = await GetConnectionAsync(options, linked.Token).ConfigureAwait(false);
+                TimeSpan? rest = timeout is null ? null : timeout - _time.GetElapsedTime(started);
+                if (rest <= TimeSpan.Zero)
+                {
+                    throw Faults.DeadlineExceeded(method, mayHaveExecuted: false);
+                }
+
+                var call = connection.TryStart(method, request, options, rest, cancellationToken, out var tooLarge);
+                if (call is not null)
+                {
+                    if (context is not null)
+                    {
+                        context.Connection = connection;
+                    }
+
+                    return await call.Task.ConfigureAwait(false);
+                }
+
+                if (tooLarge)
+                {
+                    return await StreamCall.UnaryAsync(connection, method, request, options, rest, _time, cancellationToken)
+                        .ConfigureAwait(false);
+                }
+
+                await connection.WaitForCapacityAsync(linked.Token).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+            {
+                throw new OperationCanceledException(cancellationToken);
+            }
+            catch (OperationCanceledException) when (limit is { IsCancellationRequested: true })
+            {
+                throw Faults.DeadlineExceeded(method, mayHaveExecuted: false);
+            }
+            catch (RpcSerializationException e)
+            {
+                throw RequestFailure(method, e);
+            }
+        }
+    }
+
+    private async ValueTask<TResponse> FilterUnaryAsync<TRequest, TResponse>(
+        RpcUnaryMethod<TRequest, TResponse> method,
+        TRequest request,
+        RpcCallOptions? options,
+        TimeSpan? timeout,
+        CancellationToken cancellationToken)
+    {
+        var context = new ClientCallContext<TRequest, TResponse>(
+            method, request, options, timeout, _time, _options.Services, cancellationToken);
+        var pipeline = _pipelines.Get(method, this, static channel => async context =>
+        {
+            var call = (ClientCallContext<TRequest, TResponse>)context;
+            call.TypedResponse = await channel.SendUnaryAsync(
+                (RpcUnaryMethod<TRequest, TResponse>)call.Method,
+                call.TypedRequest,
+                call.CallOptions,
+                call.RemainingTime,
+                call,
+                call.CancellationToken).ConfigureAwait(false);
+        });
+        await pipeline(context).ConfigureAwait(false);
+        return context.TypedResponse!;
+    }
+
+    private async ValueTask<TOutput> ClientStreamingAsync<TRequest, TInput, TOutput>(
+        RpcStreamingMethod<TRequest, TInput, TOutput> method,
+        TRequest request,
+        IAsyncEnumerable<TInput> input,
+        RpcCallOptions? options,
+        TimeSpan? timeout,
+        CancellationToken cancellationToken)
+    {
+        var context = new ClientCallContext<TRequest, TOutput>(
+            method, request, options, timeout, _time, _options.Services, cancellationToken);
+        RpcFilterDelegate terminal = async _ =>
+        {
+            context.Connection = await GetConnectionAsync(options, cancellationToken).ConfigureAwait(false);
+            context.TypedResponse = await StreamCall.ClientStreamingAsync(
+                context.Connection, method, context.TypedRequest, input, context.CallOptions, context.RemainingTime, _time, cancellationToken)
+                .ConfigureAwait(false);
+        };
+        await _pipelines.Compose(terminal)(context).ConfigureAwait(false);
+        return context.TypedResponse!;
+    }
+
+    private async IAsyncEnumerable<TOutput> StreamingAsync<TRequest, TInput, TOutput>(
+        RpcStreamingMethod<TRequest, TInput, TOutput> method,
+        TRequest request,
+        IAsyncEnumerable<TInput>? input,
+        RpcCallOptions? options,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var context = new ClientCallContext<TRequest, IAsyncEnumerable<TOutput>>(
+            method, request, options, EffectiveTimeout(method, options), _time, _options.Services, cancellationToken);
+        StreamCall? call = null;
+        RpcFilterDelegate terminal = async _ =>
+        {
+            context.Connection = await GetConnectionAsync(options, cancellationToken).ConfigureAwait(false);
+            var timeout = context.RemainingTime;
+            call = await StreamCall.OpenAsync(context.Connection, method, context.CallOptions, timeout, _time, cancellationToken)
+                .ConfigureAwait(false);
+            context.TypedResponse = StreamCall.StreamAsync(call, method, context.TypedRequest, input, timeout);
+        };
+        try
+        {
+            await _pipelines.Compose(terminal)(context).ConfigureAwait(false);
+            await foreach (var item in context.TypedResponse!.ConfigureAwait(false))
+            {
+                yield return item;
+            }
+        }
+        finally
+        {
+            // Enumerating the response disposes the call; a filter that failed or replaced the response did not.
+            if (call is not null)
+            {
+                await call.DisposeAsync().ConfigureAwait(false);
+            }
+        }
+    }
+
+    private static RpcFaultException RequestFailure(RpcMethod method, Exception e) => e as RpcFaultException ?? new RpcFaultException(
+        RpcStatusCode.InvalidArgument, $"The arguments of {method.FullName} cannot be written: {e.Message}", innerException: e)
+    {
+        MayHaveExecuted = false,
+    };
+
+    /// <summary>The caller's timeout, or the method's, or the channel's; never more than the call being served has left.</summary>
+    private TimeSpan? EffectiveTimeout(RpcMethod method, RpcCallOptions? options)
+    {
+        var timeout = options?.Timeout ?? method.Timeout ?? _options.DefaultTimeout;
+        return RpcContextAccessor.Current?.RemainingTime is { } remaining && (timeout is null || remaining < timeout)
+            ? remaining
+            : timeout;
+    }
+}

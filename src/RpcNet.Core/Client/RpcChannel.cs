@@ -1,0 +1,110 @@
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using RpcNet.Client.Internal;
+using RpcNet.Transports;
+
+namespace RpcNet.Client;
+
+/// <summary>A client's way to one server: keeps connections to it and makes calls on them.</summary>
+/// <remarks>
+/// Connects on the first call (or <see cref="ConnectAsync"/>) and again, with back-off and jitter, when a connection is
+/// lost. Calls in flight on a lost connection fail with <see cref="RpcStatusCode.Unavailable"/>, and
+/// <see cref="RpcFaultException.MayHaveExecuted"/> says whether the handler can have run. All members may be called
+/// concurrently.
+/// </remarks>
+public sealed partial class RpcChannel : RpcInvoker, IAsyncDisposable
+{
+    private readonly RpcChannelOptions _options;
+    private readonly TimeProvider _time;
+    private readonly ChannelConnection[] _connections;
+    private uint _next;
+
+    /// <summary>Creates a channel; nothing connects yet.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">An option is out of its range.</exception>
+    public RpcChannel(
+        ITransport transport,
+        RpcChannelOptions options,
+        ILoggerFactory? loggerFactory = null,
+        TimeProvider? timeProvider = null,
+        Random? random = null)
+    {
+        ArgumentNullException.ThrowIfNull(transport);
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.Connections, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(options.Connections, 64);
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(options.ConnectTimeout, TimeSpan.Zero);
+        _options = options;
+        _time = timeProvider ?? TimeProvider.System;
+        var logger = (loggerFactory ?? NullLoggerFactory.Instance).CreateLogger<RpcChannel>();
+        random ??= new Random(unchecked((int)_time.GetTimestamp()));
+        _connections = new ChannelConnection[options.Connections];
+        for (var i = 0; i < _connections.Length; i++)
+        {
+            _connections[i] = new ChannelConnection(transport, options, _time, new Random(random.Next()), logger)
+            {
+                StateChanged = (state, reason) => StateChanged?.Invoke(this, new RpcChannelStateChange(state, reason)),
+            };
+        }
+
+        _pipelines = new FilterPipelines(options.Filters);
+    }
+
+    /// <summary>A connection changed its state. Handlers must not block.</summary>
+    public event EventHandler<RpcChannelStateChange>? StateChanged;
+
+    /// <summary>Whether a connection takes calls.</summary>
+    public bool IsReady => TryGetReady() is not null;
+
+    /// <summary>Calls in flight on this channel, streams not counted.</summary>
+    public int CallsInFlight => _connections.Sum(static c => c.Ready?.CallsInFlight ?? 0);
+
+    /// <summary>Makes a client of a contract.</summary>
+    /// <exception cref="InvalidOperationException">The interface is no contract.</exception>
+    public TService CreateClient<TService>(RpcCallOptions? options = null)
+        where TService : class =>
+        RpcContracts.Get<TService>().CreateClient(this, options);
+
+    /// <summary>Connects now instead of with the first call; with <paramref name="waitForReady"/>, tries until it succeeds.</summary>
+    /// <exception cref="RpcFaultException">Unavailable: the message says why.</exception>
+    public async ValueTask ConnectAsync(bool waitForReady = false, CancellationToken cancellationToken = default)
+    {
+        foreach (var connection in _connections)
+        {
+            await connection.GetAsync(waitForReady, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Closes the connections; calls in flight fail with Unavailable.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var connection in _connections)
+        {
+            await connection.DisposeAsync().ConfigureAwait(false);
+        }
+    }
+
+    private ClientConnection? TryGetReady()
+    {
+        if (_connections.Length == 1)
+        {
+            return _connections[0].Ready;
+        }
+
+        var start = Interlocked.Increment(ref _next);
+        for (var i = 0u; i < _connections.Length; i++)
+        {
+            if (_connections[(start + i) % (uint)_connections.Length].Ready is { } ready)
+            {
+                return ready;
+            }
+        }
+
+        return null;
+    }
+
+    private ValueTask<ClientConnection> GetConnectionAsync(RpcCallOptions? options, CancellationToken cancellationToken) =>
+        TryGetReady() is { } ready
+            ? new(ready)
+            : _connections[Interlocked.Increment(ref _next) % (uint)_connections.Length]
+                .GetAsync(options?.WaitForReady ?? false, cancellationToken);
+}

@@ -1,0 +1,156 @@
+using System.Buffers;
+using RpcNet.Transports;
+
+namespace RpcNet.Framing;
+
+/// <summary>A frame in the reader's buffer, valid until the next read.</summary>
+internal readonly record struct Frame(FrameHeader Header, ReadOnlyMemory<byte> Extension, ReadOnlyMemory<byte> Payload);
+
+/// <summary>Reads a stream as varints and frames through one pooled buffer. Single reader.</summary>
+internal sealed class FrameReader(ITransportStream stream, int maxExtensionBytes, int maxPayloadBytes) : IDisposable
+{
+    private const int InitialBufferSize = 32 * 1024;
+
+    private byte[] _buffer = ArrayPool<byte>.Shared.Rent(InitialBufferSize);
+    private int _start;
+    private int _end;
+
+    /// <summary>Takes the next complete frame out of the buffer; false means that more bytes are needed.</summary>
+    /// <exception cref="RpcProtocolException">The header breaks a rule or a limit; nothing was allocated for it.</exception>
+    public bool TryRead(out Frame frame)
+    {
+        frame = default;
+        var available = _end - _start;
+        if (available < FrameHeader.Size)
+        {
+            return false;
+        }
+
+        var header = FrameHeader.Read(_buffer.AsSpan(_start));
+        Validate(header);
+        var total = FrameHeader.LengthFieldSize + (int)header.Length;
+        if (available < total)
+        {
+            return false;
+        }
+
+        var body = _start + FrameHeader.Size;
+        frame = new Frame(
+            header,
+            _buffer.AsMemory(body, header.ExtensionLength),
+            _buffer.AsMemory(body + header.ExtensionLength, (int)header.PayloadLength));
+        _start += total;
+        return true;
+    }
+
+    /// <summary>Reads more bytes; false at the end of the stream.</summary>
+    /// <exception cref="RpcProtocolException">The stream ended inside a frame.</exception>
+    public async ValueTask<bool> FillAsync(CancellationToken cancellationToken)
+    {
+        MakeRoom();
+        var read = await stream.ReadAsync(_buffer.AsMemory(_end), cancellationToken).ConfigureAwait(false);
+        if (read == 0)
+        {
+            return _start == _end
+                ? false
+                : throw new RpcProtocolException($"The stream ended inside a frame, {_end - _start} bytes after its start.");
+        }
+
+        _end += read;
+        return true;
+    }
+
+    /// <summary>Reads the next frame; null at the end of the stream.</summary>
+    public async ValueTask<Frame?> ReadAsync(CancellationToken cancellationToken)
+    {
+        Frame frame;
+        while (!TryRead(out frame))
+        {
+            if (!await FillAsync(cancellationToken).ConfigureAwait(false))
+            {
+                return null;
+            }
+        }
+
+        return frame;
+    }
+
+    /// <summary>Reads a varint; null at the end of the stream.</summary>
+    public async ValueTask<long?> ReadVarIntAsync(CancellationToken cancellationToken)
+    {
+        long value;
+        int consumed;
+        while ((consumed = VarInt.TryRead(_buffer.AsSpan(_start, _end - _start), out value)) == 0)
+        {
+            if (!await FillAsync(cancellationToken).ConfigureAwait(false))
+            {
+                return null;
+            }
+        }
+
+        _start += consumed;
+        return value;
+    }
+
+    public void Dispose()
+    {
+        if (_buffer.Length > 0)
+        {
+            ArrayPool<byte>.Shared.Return(_buffer);
+            _buffer = [];
+            _start = _end = 0;
+        }
+    }
+
+    private void Validate(FrameHeader header)
+    {
+        if (header.Length < FrameHeader.FixedLength + (uint)header.ExtensionLength)
+        {
+            throw new RpcProtocolException($"A frame of type {header.Type} has the length {header.Length}, less than its own header.");
+        }
+
+        if (header.ExtensionLength > maxExtensionBytes)
+        {
+            throw new RpcProtocolException(
+                $"A frame's extension has {header.ExtensionLength} bytes; the limit is {maxExtensionBytes}.", RpcErrorCode.LimitExceeded);
+        }
+
+        if (header.PayloadLength > maxPayloadBytes)
+        {
+            throw new RpcProtocolException(
+                $"A frame's payload has {header.PayloadLength} bytes; the limit is {maxPayloadBytes}.", RpcErrorCode.LimitExceeded);
+        }
+    }
+
+    private void MakeRoom()
+    {
+        if (_start == _end)
+        {
+            _start = _end = 0;
+        }
+
+        // A frame larger than the buffer grows it only as its bytes arrive, so a header alone reserves no memory.
+        if (_buffer.Length - _end >= _buffer.Length / 4)
+        {
+            return;
+        }
+
+        if (_start > 0)
+        {
+            _buffer.AsSpan(_start, _end - _start).CopyTo(_buffer);
+            _end -= _start;
+            _start = 0;
+            return;
+        }
+
+        if (_end < _buffer.Length)
+        {
+            return;
+        }
+
+        var larger = ArrayPool<byte>.Shared.Rent(_buffer.Length * 2);
+        _buffer.AsSpan(0, _end).CopyTo(larger);
+        ArrayPool<byte>.Shared.Return(_buffer);
+        _buffer = larger;
+    }
+}

@@ -1,0 +1,17 @@
+using System.Net.Security;
+using RpcNet.Transports;
+
+namespace RpcNet.Server;
+
+/// <summary>Serves the connections of one ALPN.</summary>
+public interface IConnectionHandler
+{
+    /// <summary>The ALPN served.</summary>
+    SslApplicationProtocol ApplicationProtocol { get; }
+
+    /// <summary>
+    /// Serves a connection until it ends or the token is cancelled. The listener disposes the connection afterwards. A
+    /// connection's failure is not an exception of this method.
+    /// </summary>
+    Task HandleConnectionAsync(ITransportConnection connection, CancellationToken cancellationToken);
+}

@@ -1,0 +1,193 @@
+using System.Buffers;
+using System.Collections.Concurrent;
+using RpcNet.Framing;
+using RpcNet.Transports;
+
+namespace RpcNet.Server.Internal;
+
+/// <summary>A unary call on a lane: pooled, dispatched as its own work item.</summary>
+internal sealed class LaneCall : ServerCall, IThreadPoolWorkItem
+{
+    private const int MaxPooled = 2048;
+
+    private static readonly ConcurrentQueue<LaneCall> Pool = new();
+    private static int _pooled;
+
+    private CancellationTokenSource _cancellation = new();
+    private byte[]? _buffer;
+    private ServerLane _lane = null!;
+    private uint _callId;
+
+    public override CancellationToken CancellationToken => _cancellation.Token;
+
+    /// <summary>Set under the lane's lock; such a call is not pooled again, since someone may still be cancelling it.</summary>
+    public bool CancelRequested { get; set; }
+
+    public static LaneCall Rent(ServerLane lane, ServerMethod method, IRpcSerializer serializer, in Frame frame, in FrameExtension extension)
+    {
+        if (Pool.TryDequeue(out var call))
+        {
+            Interlocked.Decrement(ref _pooled);
+        }
+        else
+        {
+            call = new LaneCall();
+        }
+
+        call._lane = lane;
+        call._callId = frame.Header.CallId;
+        call.Connection = lane.Connection;
+        call.Method = method;
+        call.Serializer = serializer;
+        call.Extension = extension;
+        var size = frame.Payload.Length;
+        call._buffer = size == 0 ? null : ArrayPool<byte>.Shared.Rent(size);
+        frame.Payload.CopyTo(call._buffer);
+        call.RequestPayload = call._buffer.AsMemory(0, size);
+        call.Deadline = extension.TimeoutMicroseconds is { } timeout
+            ? lane.Connection.Deadlines.DeadlineAfter(TimeSpan.FromMicroseconds(Math.Min(timeout, 1e15)))
+            : long.MaxValue;
+        return call;
+    }
+
+    public void Execute() => _ = RunAsync();
+
+    /// <summary>Cancels the handler's token, on the thread pool since that runs user code.</summary>
+    public void QueueCancel() =>
+        ThreadPool.UnsafeQueueUserWorkItem(static call => call.Connection.RunCancellation(call._cancellation), this, preferLocal: false);
+
+    public override IAsyncEnumerable<T> ReadItems<T>(RpcMarshaller<T> marshaller) => throw NeedsStream();
+
+    public override Task WriteItemsAsync<T>(ServerCallContext context, IAsyncEnumerable<T> items, RpcMarshaller<T> marshaller) =>
+        throw NeedsStream();
+
+    private RpcFaultException NeedsStream() =>
+        new(RpcStatusCode.InvalidArgument, $"{Method.Descriptor.FullName} has a stream and cannot be called on a lane.");
+
+    private async Task RunAsync()
+    {
+        var handling = RunHandlerAsync();
+        var fault = handling.IsCompletedSuccessfully ? handling.Result : await handling.ConfigureAwait(false);
+        try
+        {
+            if (fault is null)
+            {
+                var large = WriteResponse();
+                if (large is not null)
+                {
+                    await SendLargeAsync(large).ConfigureAwait(false);
+                }
+            }
+            else
+            {
+                _lane.WriteFault(_callId, fault, Context, FrameFlags.None);
+            }
+        }
+        catch (Exception e) when (e is RpcSerializationException or RpcFaultException)
+        {
+            _lane.WriteFault(
+                _callId,
+                e as RpcFaultException ?? new RpcFaultException(RpcStatusCode.Internal, $"The result of {Method.Descriptor.FullName} cannot be written: {e.Message}"),
+                Context,
+                FrameFlags.None);
+        }
+        catch (TransportException)
+        {
+            // The connection is gone, and with it whoever waited for the answer.
+        }
+        finally
+        {
+            Finish();
+        }
+    }
+
+    /// <summary>Writes the response into the lane; gives the message back when it is too large for that.</summary>
+    private PooledBufferWriter? WriteResponse()
+    {
+        var context = Context!;
+        var buffer = Scratch.Rent();
+        try
+        {
+            if (context.HasAnswerMetadata)
+            {
+                context.AnswerExtension.Write(buffer);
+            }
+
+            var extensionLength = buffer.Count;
+            context.WriteResponse(Serializer, buffer);
+            var extension = buffer.WrittenSpan[..extensionLength];
+            var payload = buffer.WrittenSpan[extensionLength..];
+            Connection.CheckMessage(payload.Length);
+            if (payload.Length <= Connection.Peer.MaxInlinePayloadBytes)
+            {
+                var header = FrameHeader.Create(FrameType.Response, FrameFlags.None, extensionLength, payload.Length, _callId, 0);
+                _lane.Writer.Append(header, extension, payload, inline: Connection.CallsInFlight <= 1, out _);
+                return null;
+            }
+
+            var message = new PooledBufferWriter(buffer.Count + FrameHeader.Size + (2 * VarInt.MaxLength));
+            message.Advance(VarInt.Write(message.GetSpan(VarInt.MaxLength), StreamType.LargeResponse));
+            message.Advance(VarInt.Write(message.GetSpan(VarInt.MaxLength), _callId));
+            FrameHeader.Create(FrameType.Response, FrameFlags.None, extensionLength, payload.Length, 0, 0)
+                .Write(message.GetSpan(FrameHeader.Size));
+            message.Advance(FrameHeader.Size);
+            message.Write(extension);
+            message.Write(payload);
+            return message;
+        }
+        finally
+        {
+            Scratch.Return(buffer);
+        }
+    }
+
+    private async Task SendLargeAsync(PooledBufferWriter message)
+    {
+        using (message)
+        {
+            var stream = await Connection.Transport
+                .OpenStreamAsync(TransportStreamDirection.Unidirectional, CancellationToken).ConfigureAwait(false);
+            await using (stream.ConfigureAwait(false))
+            {
+                await stream.WriteAsync(message.WrittenMemory, endStream: true, CancellationToken.None).ConfigureAwait(false);
+            }
+        }
+
+        _lane.Writer.Append(
+            FrameHeader.Create(FrameType.ResponseOnStream, FrameFlags.None, 0, 0, _callId, 0), [], [], inline: false, out _);
+    }
+
+    private void Finish()
+    {
+        var lane = _lane;
+        lane.Remove(_callId, this, out var cancelRequested);
+        if (_buffer is not null)
+        {
+            ArrayPool<byte>.Shared.Return(_buffer);
+            _buffer = null;
+        }
+
+        Connection.ExitCall();
+        if (cancelRequested)
+        {
+            return;
+        }
+
+        ResetCall();
+        if (!_cancellation.TryReset())
+        {
+            _cancellation = new CancellationTokenSource();
+        }
+
+        _lane = null!;
+        Connection = null!;
+        if (Interlocked.Increment(ref _pooled) <= MaxPooled)
+        {
+            Pool.Enqueue(this);
+        }
+        else
+        {
+            Interlocked.Decrement(ref _pooled);
+        }
+    }
+}
