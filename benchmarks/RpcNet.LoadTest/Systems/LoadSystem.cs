@@ -27,6 +27,11 @@ internal sealed record LoadSystem(
     private static readonly WorkKind[] BareKinds =
         [WorkKind.Unary, WorkKind.Receive, WorkKind.Connect, WorkKind.UnaryBesideStream, WorkKind.Idle];
 
+#if PEER_STREAMJSONRPC
+    // A stream given as an argument ends when the method has returned, though its result be a stream.
+    private static readonly WorkKind[] StreamJsonRpcKinds = [.. AllKinds.Except([WorkKind.Exchange])];
+#endif
+
 #if PEER_ORLEANS
     // A grain takes no stream, and connections belong to the whole client, not to a call site.
     private static readonly WorkKind[] OrleansKinds = [WorkKind.Unary, WorkKind.Receive, WorkKind.UnaryBesideStream];
@@ -46,7 +51,7 @@ internal sealed record LoadSystem(
         Missing("grpc", "HTTP/2+TLS"),
 #endif
 #if PEER_STREAMJSONRPC
-        new("streamjsonrpc", "TCP+TLS", AllKinds, null, static () => new StreamJsonRpcLoadServer(), static a => new StreamJsonRpcLoadClient(a)),
+        new("streamjsonrpc", "TCP+TLS", StreamJsonRpcKinds, null, static () => new StreamJsonRpcLoadServer(), static a => new StreamJsonRpcLoadClient(a)),
 #else
         Missing("streamjsonrpc", "TCP+TLS"),
 #endif

@@ -13,7 +13,6 @@ namespace RpcNet.LoadTest.Systems;
 /// <summary>An Orleans client of one silo.</summary>
 internal sealed class OrleansLoadClient(ServerAddress address) : LoadClient
 {
-    private const int MaxBatch = 256;
     private const int FirstStreamGrain = 1_000_000;
 
     private IHost? _host;
@@ -53,7 +52,7 @@ internal sealed class OrleansLoadClient(ServerAddress address) : LoadClient
     {
         var counter = workload.CounterOf(worker);
         var grain = _grains!.GetGrain<IEchoGrain>(FirstStreamGrain + worker);
-        var messages = grain.Receive(payloadBytes, bytesPerSecond).WithBatchSize(Math.Clamp(256 * 1024 / payloadBytes, 4, MaxBatch));
+        var messages = grain.Receive(payloadBytes, bytesPerSecond).WithBatchSize(Math.Clamp(256 * 1024 / payloadBytes, 4, EchoGrain.MaxBatch));
         await foreach (var message in messages)
         {
             counter.Items++;

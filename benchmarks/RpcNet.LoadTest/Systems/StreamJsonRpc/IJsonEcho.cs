@@ -13,6 +13,4 @@ public partial interface IJsonEcho
     IAsyncEnumerable<byte[]> ReceiveAsync(int payloadBytes, long bytesPerSecond, CancellationToken cancellationToken);
 
     Task<long> SendAsync(IAsyncEnumerable<byte[]> payloads, CancellationToken cancellationToken);
-
-    IAsyncEnumerable<byte[]> ExchangeAsync(IAsyncEnumerable<byte[]> payloads, CancellationToken cancellationToken);
 }

@@ -52,16 +52,6 @@ internal sealed class StreamJsonRpcLoadClient(ServerAddress address) : LoadClien
         Payloads(payload, workload, workload.CounterOf(worker)).WithJsonRpcSettings(StreamJsonRpcLoadServer.Streaming(payload.Length)),
         CancellationToken.None);
 
-    public override async Task ExchangeAsync(byte[] payload, int worker, Workload workload)
-    {
-        var counter = workload.CounterOf(worker);
-        var payloads = Payloads(payload, workload, counter: null).WithJsonRpcSettings(StreamJsonRpcLoadServer.Streaming(payload.Length));
-        await foreach (var echo in _connection!.Echo.ExchangeAsync(payloads, CancellationToken.None))
-        {
-            counter.Items++;
-        }
-    }
-
     public override async Task<IAsyncDisposable> OpenAnotherAsync(byte[] payload)
     {
         var connection = await Connection.OpenAsync(address);
@@ -74,16 +64,13 @@ internal sealed class StreamJsonRpcLoadClient(ServerAddress address) : LoadClien
     private static async IAsyncEnumerable<byte[]> Payloads(
         byte[] payload,
         Workload workload,
-        Workload.StreamCounter? counter,
+        Workload.StreamCounter counter,
         [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         while (!workload.Stopped && !cancellationToken.IsCancellationRequested)
         {
             yield return payload;
-            if (counter is not null)
-            {
-                counter.Items++;
-            }
+            counter.Items++;
         }
 
         await Task.CompletedTask;

@@ -97,9 +97,6 @@ internal sealed class StreamJsonRpcLoadServer : LoadServer
             return count;
         }
 
-        public IAsyncEnumerable<byte[]> ExchangeAsync(IAsyncEnumerable<byte[]> payloads, CancellationToken cancellationToken) =>
-            Echoes(payloads, cancellationToken).WithJsonRpcSettings(Streaming(100));
-
         private static async IAsyncEnumerable<byte[]> Payloads(
             int payloadBytes, long bytesPerSecond, [EnumeratorCancellation] CancellationToken cancellationToken)
         {
@@ -108,15 +105,6 @@ internal sealed class StreamJsonRpcLoadServer : LoadServer
             while (!cancellationToken.IsCancellationRequested)
             {
                 await pacer.NextAsync();
-                yield return payload;
-            }
-        }
-
-        private static async IAsyncEnumerable<byte[]> Echoes(
-            IAsyncEnumerable<byte[]> payloads, [EnumeratorCancellation] CancellationToken cancellationToken)
-        {
-            await foreach (var payload in payloads.WithCancellation(cancellationToken))
-            {
                 yield return payload;
             }
         }
