@@ -32,7 +32,7 @@ export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_ENVIRONMENT=Developm
 export DIRECTOR_ADDR=127.0.0.1:${DIRECTOR_PORT:-61000}
 declare -A address=([worker-a]=127.0.0.1:${WORKER_A_PORT:-62001} [worker-b]=127.0.0.1:${WORKER_B_PORT:-62002})
 declare -A pid=()
-app=samples/ClusterTutorial/bin/Release/net10.0/ClusterTutorial
+app=samples/ClusterTutorial/bin/${CONFIGURATION:-Release}/net10.0/ClusterTutorial
 logs=$(mktemp -d)
 seen=() missed=()
 

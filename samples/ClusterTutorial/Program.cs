@@ -20,7 +20,7 @@ builder.Services.AddSerilog(logging => logging.ReadFrom.Configuration(builder.Co
 TutorialSettings settings;
 try
 {
-    settings = TutorialSettings.Read(builder.Configuration);
+    settings = TutorialSettings.Prepare(builder.Configuration);
 }
 catch (TutorialSettingsException e)
 {
@@ -32,10 +32,10 @@ builder.Services.AddSingleton(settings);
 switch (settings.Role)
 {
     case TutorialRole.Director:
-        Director.Configure(builder, settings);
+        Director.Configure(builder);
         break;
     case TutorialRole.Worker:
-        Worker.Configure(builder, settings);
+        Worker.Configure(builder);
         break;
     default:
         Client.Configure(builder, settings);

@@ -18,10 +18,8 @@ public enum TutorialRole
 /// <summary>A setting is missing or wrong; the message says which and what to do.</summary>
 public sealed class TutorialSettingsException(string message) : Exception(message);
 
-/// <summary>
-/// What the tutorial reads besides RpcNet's own options: the role, and the environment variables of the walk-through.
-/// </summary>
-public sealed record TutorialSettings(TutorialRole Role, string WorkerLabel, string WorkerAddress, string DirectorAddress)
+/// <summary>What a process of the tutorial is, and where it and the director are.</summary>
+public sealed record TutorialSettings(TutorialRole Role, string WorkerLabel, string ListenAddress, string DirectorAddress)
 {
     /// <summary>How to start a process.</summary>
     public const string Help = """
@@ -33,24 +31,49 @@ public sealed record TutorialSettings(TutorialRole Role, string WorkerLabel, str
         DIRECTOR_ADDR    127.0.0.1:61000    where the director listens, and where the others find it
         WORKER_ADDR      127.0.0.1:62001    where this worker listens
         WORKER_LABEL     worker-1           this worker's name
+
+        All of RpcNet's settings can be set in the environment too, such as RpcNet__Transport__Engine=Ngtcp2.
         """;
 
-    /// <summary>Reads the settings from command line, environment and appsettings.json, in this order.</summary>
+    private const string DefaultDirector = "127.0.0.1:61000";
+
+    /// <summary>
+    /// Settles the role, maps the environment variables of the walk-through to RpcNet's keys, and fills in the defaults.
+    /// </summary>
     /// <exception cref="TutorialSettingsException">The role is missing or unknown.</exception>
-    public static TutorialSettings Read(IConfiguration configuration)
+    public static TutorialSettings Prepare(ConfigurationManager configuration)
     {
-        var text = configuration["Role"];
-        if (!Enum.TryParse<TutorialRole>(text, ignoreCase: true, out var role) || !Enum.IsDefined(role))
+        var role = ReadRole(configuration["Role"]);
+        configuration.AddRpcNetEnvironmentAliases(role.ToString());
+        switch (role)
         {
-            throw new TutorialSettingsException(
-                (string.IsNullOrEmpty(text) ? "No role is set" : $"The role '{text}' is unknown")
-                + ": start with --role director, --role worker or --role client (or set ROLE, or \"Role\" in appsettings.json).");
+            case TutorialRole.Director:
+                configuration["RpcNet:Listen:Address"] ??= DefaultDirector;
+                configuration["RpcNet:Cluster:Tags:label"] ??= "director";
+                configuration["RpcNet:Cluster:Tags:role"] = "director";
+                break;
+            case TutorialRole.Worker:
+                configuration["RpcNet:Listen:Address"] ??= "127.0.0.1:62001";
+                configuration["RpcNet:Cluster:Tags:label"] ??= "worker-1";
+                configuration["RpcNet:Cluster:Tags:role"] = "worker";
+                configuration["RpcNet:Cluster:Seeds:0"] ??= DefaultDirector;
+                break;
+            default:
+                configuration["RpcNet:Director"] ??= DefaultDirector;
+                break;
         }
 
         return new TutorialSettings(
             role,
-            configuration["WORKER_LABEL"] ?? "worker-1",
-            configuration["WORKER_ADDR"] ?? "127.0.0.1:62001",
-            configuration["DIRECTOR_ADDR"] ?? "127.0.0.1:61000");
+            configuration["RpcNet:Cluster:Tags:label"] ?? "client",
+            configuration["RpcNet:Listen:Address"] ?? "",
+            configuration["RpcNet:Director"] ?? configuration["RpcNet:Cluster:Seeds:0"] ?? configuration["RpcNet:Listen:Address"] ?? "");
     }
+
+    private static TutorialRole ReadRole(string? text) =>
+        Enum.TryParse<TutorialRole>(text, ignoreCase: true, out var role) && Enum.IsDefined(role)
+            ? role
+            : throw new TutorialSettingsException(
+                (string.IsNullOrEmpty(text) ? "No role is set" : $"The role '{text}' is unknown")
+                + ": start with --role director, --role worker or --role client (or set ROLE, or \"Role\" in appsettings.json).");
 }

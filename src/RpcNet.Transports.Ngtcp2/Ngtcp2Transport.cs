@@ -13,7 +13,8 @@ namespace RpcNet.Transports.Ngtcp2;
 /// A listener judges the client's certificate before it confirms the handshake, so that a refused client sees
 /// <see cref="TransportError.AuthenticationFailed"/> from <see cref="ConnectAsync"/>. Towards another implementation of
 /// QUIC a client may learn of its refusal only after it has connected: the connection closes with that error then.
-/// Disposing a listener closes its connections.
+/// A disposed listener keeps its socket while connections taken from it live; a new listener of this process may take the
+/// address over meanwhile.
 /// </remarks>
 public sealed class Ngtcp2Transport : ITransport
 {
@@ -50,6 +51,9 @@ public sealed class Ngtcp2Transport : ITransport
 
     /// <inheritdoc/>
     public string Name => "Ngtcp2";
+
+    /// <summary>Whether the I/O thread of outgoing connections runs.</summary>
+    internal bool HasClientThread => _client.HasThread;
 
     /// <inheritdoc/>
     public ValueTask<ITransportListener> ListenAsync(

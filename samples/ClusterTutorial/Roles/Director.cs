@@ -1,3 +1,4 @@
+using System.Net;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -9,16 +10,12 @@ namespace ClusterTutorial.Roles;
 /// <summary>The director: a member of the cluster that assigns workers to clients.</summary>
 internal static class Director
 {
-    public static void Configure(HostApplicationBuilder builder, TutorialSettings settings)
+    public static void Configure(HostApplicationBuilder builder)
     {
         builder.Services.AddHostedService<DirectorStory>();
-        builder.Services.AddRpcNet(builder.Configuration.GetSection("RpcNet"), o => o.Listen.Address = settings.DirectorAddress)
+        builder.Services.AddRpcNet(builder.Configuration.GetSection("RpcNet"))
             .AddService<IDirector, DirectorService>()
-            .AddCluster(o =>
-            {
-                o.Tags["role"] = "director";
-                o.Tags["label"] = "director";
-            });
+            .AddCluster();
         builder.Services.AddHostedService<ClusterEventLog>();
         builder.Services.AddHostedService<WorkerPoolMonitor>();
     }
@@ -38,8 +35,11 @@ internal sealed class DirectorService(WorkerRegistry registry, ILogger<DirectorS
             logger.LogInformation("📨 Client requesting worker assignment; {FailedWorker} failed it", failedWorker);
         }
 
-        // The registry answers with Unavailable, and says so, when nobody is left.
-        var worker = registry.Select("role=worker", candidate => candidate.Address.ToString() != failedWorker);
+        var failed = IPEndPoint.TryParse(failedWorker ?? "", out var address) ? registry.FindByAddress(address) : null;
+
+        // With nobody left the registry answers Unavailable, and says what it looked for.
+        using var assignment = failed is null ? registry.Select("role=worker") : registry.Select("role=worker", failed);
+        var worker = assignment.Worker;
         logger.LogInformation("✅ Assigned worker: {Label} at {Address}", worker.Label, worker.Address);
         return new(new WorkerAssignment(worker.Label, worker.Address.ToString()));
     }
@@ -50,7 +50,7 @@ internal sealed class DirectorStory(TutorialSettings settings, ILogger<DirectorS
 {
     public Task StartingAsync(CancellationToken cancellationToken)
     {
-        logger.LogInformation("🎯 Starting Director at {Address}", settings.DirectorAddress);
+        logger.LogInformation("🎯 Starting Director at {Address}", settings.ListenAddress);
         logger.LogInformation("📁 Loading certificates from certs/");
         return Task.CompletedTask;
     }
@@ -62,7 +62,7 @@ internal sealed class DirectorStory(TutorialSettings settings, ILogger<DirectorS
         logger.LogInformation("✅ Director registered itself in cluster");
         logger.LogInformation("✅ Cluster enabled - Director is now discoverable");
         logger.LogInformation("🔄 Load balancing strategy: LeastConnections");
-        logger.LogInformation("🚀 Director ready - listening on {Address}", settings.DirectorAddress);
+        logger.LogInformation("🚀 Director ready - listening on {Address}", settings.ListenAddress);
         return Task.CompletedTask;
     }
 

@@ -10,18 +10,13 @@ namespace ClusterTutorial.Roles;
 /// <summary>A worker: a member of the cluster, tagged so that the director finds it.</summary>
 internal static class Worker
 {
-    public static void Configure(HostApplicationBuilder builder, TutorialSettings settings)
+    public static void Configure(HostApplicationBuilder builder)
     {
         builder.Services.AddHostedService<WorkerStory>();
         builder.Services.AddSingleton<FinishedTasks>();
-        builder.Services.AddRpcNet(builder.Configuration.GetSection("RpcNet"), o => o.Listen.Address = settings.WorkerAddress)
+        builder.Services.AddRpcNet(builder.Configuration.GetSection("RpcNet"))
             .AddService<ICompute, ComputeService>()
-            .AddCluster(o =>
-            {
-                o.Seeds.Add(settings.DirectorAddress);
-                o.Tags["role"] = "worker";
-                o.Tags["label"] = settings.WorkerLabel;
-            });
+            .AddCluster();
         builder.Services.AddHostedService<WorkerReady>();
         builder.Services.AddHostedService<ClusterEventLog>();
     }
@@ -75,8 +70,8 @@ internal sealed class WorkerStory(TutorialSettings settings, ILogger<WorkerStory
 {
     public Task StartingAsync(CancellationToken cancellationToken)
     {
-        logger.LogInformation("👷 Starting Worker '{Label}' at {Address}", settings.WorkerLabel, settings.WorkerAddress);
-        logger.LogInformation("🔌 Binding server to {Address}...", settings.WorkerAddress);
+        logger.LogInformation("👷 Starting Worker '{Label}' at {Address}", settings.WorkerLabel, settings.ListenAddress);
+        logger.LogInformation("🔌 Binding server to {Address}...", settings.ListenAddress);
         return Task.CompletedTask;
     }
 

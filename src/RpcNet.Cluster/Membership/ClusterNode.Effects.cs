@@ -55,6 +55,7 @@ public sealed partial class ClusterNode : ISwimEffects
             case SwimEventKind.Failed:
                 var failed = MemberOf(e.Record!, MemberState.Failed);
                 ClusterLog.Failed(_logger, failed.Name);
+                _connections.Forget(failed.Address);
                 _events.Add(new NodeFailed(at, failed));
                 break;
             case SwimEventKind.Suspected:

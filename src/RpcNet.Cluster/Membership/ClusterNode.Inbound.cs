@@ -14,6 +14,7 @@ public sealed partial class ClusterNode
     private long _overflowed;
     private long _received;
     private long _nextMalformedLog;
+    private int _reading;
 
     /// <summary>Messages dropped because they could not be read.</summary>
     public long MalformedMessages => Interlocked.Read(ref _malformed);
@@ -66,6 +67,7 @@ public sealed partial class ClusterNode
 
     private async Task ReadMessageAsync(ITransportStream stream, IPEndPoint peer, CancellationToken cancellationToken)
     {
+        Interlocked.Increment(ref _reading);
         await using (stream.ConfigureAwait(false))
         {
             var buffer = ArrayPool<byte>.Shared.Rent(2048);
@@ -102,6 +104,7 @@ public sealed partial class ClusterNode
             }
             finally
             {
+                Interlocked.Decrement(ref _reading);
                 ArrayPool<byte>.Shared.Return(buffer);
             }
         }

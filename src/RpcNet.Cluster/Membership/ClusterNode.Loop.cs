@@ -19,6 +19,7 @@ public sealed partial class ClusterNode
     private TimeSpan _nextSeedWarning = TimeSpan.MinValue;
     private TimeSpan _nextIdleClose;
     private int _waitingMessages;
+    private int _pendingInputs;
 
     private enum InputKind : byte
     {
@@ -32,7 +33,22 @@ public sealed partial class ClusterNode
         Leave,
     }
 
-    private void Post(Input input) => _mailbox.Writer.TryWrite(input);
+    /// <summary>Inputs not handled yet, messages half read, and sends under way: none of them means that nothing happens until time passes.</summary>
+    internal int Busy => Volatile.Read(ref _pendingInputs) + Volatile.Read(ref _reading) + _connections.Active;
+
+    private void Post(Input input) => TryPost(input);
+
+    private bool TryPost(Input input)
+    {
+        Interlocked.Increment(ref _pendingInputs);
+        if (_mailbox.Writer.TryWrite(input))
+        {
+            return true;
+        }
+
+        Interlocked.Decrement(ref _pendingInputs);
+        return false;
+    }
 
     private async Task RunAsync()
     {
@@ -41,8 +57,10 @@ public sealed partial class ClusterNode
         {
             while (await reader.WaitToReadAsync().ConfigureAwait(false))
             {
+                var handled = 0;
                 while (reader.TryRead(out var input))
                 {
+                    handled++;
                     lock (_machineLock)
                     {
                         Apply(_machine!, input);
@@ -53,6 +71,7 @@ public sealed partial class ClusterNode
                 }
 
                 Arm();
+                Interlocked.Add(ref _pendingInputs, -handled);
             }
         }
         catch (Exception e)

@@ -355,7 +355,7 @@ public sealed partial class ClusterNode : IClusterMembership, IAsyncDisposable
 
             var input = new Input(InputKind.SetTags) { Tags = tags, Done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously) };
             done = input.Done.Task;
-            ObjectDisposedException.ThrowIf(!_mailbox.Writer.TryWrite(input), this);
+            ObjectDisposedException.ThrowIf(!TryPost(input), this);
         }
 
         await done.WaitAsync(cancellationToken).ConfigureAwait(false);

@@ -20,6 +20,7 @@ internal static class RpcErrorCode
     public const long ApplicationProtocolNotServed = 5;
     public const long Draining = 6;
     public const long Unauthorized = 7;
+    public const long DeadlineExceeded = 8;
 }
 
 /// <summary>Keys of a frame's extension map.</summary>

@@ -124,13 +124,9 @@ public sealed class ContractAnalyzer : DiagnosticAnalyzer
         }
 
         private static bool IsBaseOfContract(INamedTypeSymbol type, Compilation compilation) =>
-            Types(compilation.Assembly.GlobalNamespace).Any(t =>
+            Symbols.Types(compilation.Assembly).Any(t =>
                 t.TypeKind == TypeKind.Interface
                 && t.AllInterfaces.Contains(type, SymbolEqualityComparer.Default)
                 && Symbols.Attribute(t, Symbols.RpcService) is not null);
-
-        private static IEnumerable<INamedTypeSymbol> Types(INamespaceOrTypeSymbol container) =>
-            container.GetMembers().OfType<INamespaceOrTypeSymbol>().SelectMany(m =>
-                m is INamedTypeSymbol type ? Types(type).Prepend(type) : Types(m));
     }
 }

@@ -6,7 +6,7 @@ namespace RpcNet.Generators.Analysis;
 internal static class Rules
 {
     private const string Category = "RpcNet";
-    private const string HelpFolder = "https://github.com/rpcnet/rpcnet/blob/main/docs/diagnostics/";
+    private const string HelpFolder = "docs/diagnostics/";
 
     /// <summary>The property of a diagnostic that names the type a code fix has to write.</summary>
     public const string TypeProperty = "Type";

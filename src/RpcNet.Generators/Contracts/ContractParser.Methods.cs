@@ -61,6 +61,12 @@ internal sealed partial class ContractParser
             return null;
         }
 
+        var baseName = BaseName(_contract);
+        if (method.Name == baseName + "Client" || method.Name == baseName + "Base")
+        {
+            Fail(Rules.GeneratedNameClash, place, _contract.Name, method.Name, "its method");
+        }
+
         var (returns, result) = ParseReturn(method);
         var parameters = method.Parameters.Select(p => ParseParameter(method, p)).ToList();
         if (parameters.Count(p => p?.Role == ParameterRole.Stream) > 1)
@@ -74,7 +80,7 @@ internal sealed partial class ContractParser
         }
 
         var refinement = Symbols.Attribute(method, Symbols.RpcMethod);
-        var wireName = Named(refinement, "Name") as string ?? WithoutAsync(method.Name);
+        var wireName = WireName(method);
         if (!IsWireName(wireName))
         {
             Fail(Rules.InvalidName, place, "method", wireName);
@@ -220,6 +226,10 @@ internal sealed partial class ContractParser
             Fail(Rules.Overload, Symbols.LocationOf(method), method.Name, wireName);
         }
     }
+
+    /// <summary>RpcMethodAttribute.Name, or else the C# name without a trailing "Async".</summary>
+    public static string WireName(IMethodSymbol method) =>
+        Named(Symbols.Attribute(method, Symbols.RpcMethod), "Name") as string ?? WithoutAsync(method.Name);
 
     private static string MemberName(string name, HashSet<string> taken)
     {

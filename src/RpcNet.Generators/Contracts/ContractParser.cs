@@ -44,6 +44,16 @@ internal sealed partial class ContractParser
         CancellationToken cancellationToken) =>
         new ContractParser(contract, compilation, report, judge, cancellationToken).Parse(service);
 
+    /// <summary>The contracts of a compilation that have no errors.</summary>
+    public static IEnumerable<ContractModel> ParseAll(Compilation compilation, CancellationToken cancellationToken) =>
+        Symbols.Types(compilation.Assembly)
+            .Where(type => type.TypeKind == TypeKind.Interface)
+            .Select(type => Symbols.Attribute(type, Symbols.RpcService) is { } service
+                ? Parse(type, service, compilation, report: null, judge: null, cancellationToken)
+                : null)
+            .Where(model => model is not null)
+            .Select(model => model!);
+
     private ContractModel? Parse(AttributeData service)
     {
         var serviceName = service.ConstructorArguments.FirstOrDefault().Value as string ?? "";

@@ -14,28 +14,16 @@ internal sealed class GeneratedShapes
     public static GeneratedShapes Of(IAssemblySymbol assembly)
     {
         var shapes = new GeneratedShapes();
-        shapes.Collect(assembly.GlobalNamespace);
+        foreach (var type in Symbols.Types(assembly))
+        {
+            shapes.CollectAttributes(type);
+        }
+
         return shapes;
     }
 
     /// <summary>A name pattern in [GenerateShapeFor] is not evaluated: it gets the benefit of the doubt.</summary>
     public bool Contains(ITypeSymbol type) => _hasPattern || _types.Contains(type.ToDisplayString(Symbols.Readable));
-
-    private void Collect(INamespaceOrTypeSymbol container)
-    {
-        foreach (var member in container.GetMembers())
-        {
-            if (member is INamedTypeSymbol type)
-            {
-                CollectAttributes(type);
-                Collect(type);
-            }
-            else if (member is INamespaceSymbol ns)
-            {
-                Collect(ns);
-            }
-        }
-    }
 
     private void CollectAttributes(INamedTypeSymbol type)
     {

@@ -81,6 +81,16 @@ internal static class Symbols
         return false;
     }
 
+    /// <summary>All types of an assembly, nested ones too.</summary>
+    public static IEnumerable<INamedTypeSymbol> Types(IAssemblySymbol assembly)
+    {
+        return Within(assembly.GlobalNamespace);
+
+        static IEnumerable<INamedTypeSymbol> Within(INamespaceOrTypeSymbol container) =>
+            container.GetMembers().OfType<INamespaceOrTypeSymbol>().SelectMany(m =>
+                m is INamedTypeSymbol type ? Within(type).Prepend(type) : Within(m));
+    }
+
     public static Location LocationOf(ISymbol symbol) =>
         symbol.Locations.FirstOrDefault(l => l.IsInSource) ?? Location.None;
 }

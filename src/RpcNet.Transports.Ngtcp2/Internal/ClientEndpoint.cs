@@ -28,6 +28,17 @@ internal sealed class ClientEndpoint : ConnectionOwner
 
     public override ReadOnlySpan<byte> ResetKey => _secret;
 
+    public bool HasThread
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _loop is not null;
+            }
+        }
+    }
+
     public async Task<Connection> ConnectAsync(TransportConnectOptions options, CancellationToken cancellationToken)
     {
         var host = options.Tls.TargetHost ?? options.EndPoint switch
@@ -42,7 +53,8 @@ internal sealed class ClientEndpoint : ConnectionOwner
         {
             try
             {
-                return await AttemptAsync(options, addresses[i % addresses.Length], host, cancellationToken).ConfigureAwait(false);
+                return await AttemptAsync(options, addresses[i % addresses.Length], host, start, cancellationToken)
+                    .ConfigureAwait(false);
             }
             catch (TransportException e) when (e.Error is TransportError.ConnectionRefused && i + 1 < addresses.Length)
             {
@@ -70,7 +82,7 @@ internal sealed class ClientEndpoint : ConnectionOwner
     }
 
     private async Task<Connection> AttemptAsync(
-        TransportConnectOptions options, IPEndPoint remote, string host, CancellationToken cancellationToken)
+        TransportConnectOptions options, IPEndPoint remote, string host, long start, CancellationToken cancellationToken)
     {
         var sink = new Sink();
         var loop = Acquire();
@@ -79,7 +91,9 @@ internal sealed class ClientEndpoint : ConnectionOwner
         var connection = await started.Task.ConfigureAwait(false);
         try
         {
-            var limit = options.HandshakeTimeout;
+            var limit = options.HandshakeTimeout == Timeout.InfiniteTimeSpan
+                ? Timeout.InfiniteTimeSpan
+                : Max(options.HandshakeTimeout - _timeProvider.GetElapsedTime(start), TimeSpan.Zero);
             await connection.Ready.WaitAsync(limit, _timeProvider, cancellationToken).ConfigureAwait(false);
             return connection;
         }
@@ -94,6 +108,8 @@ internal sealed class ClientEndpoint : ConnectionOwner
             throw e is TransportException failure ? failure.Copy() : e;
         }
     }
+
+    private static TimeSpan Max(TimeSpan a, TimeSpan b) => a > b ? a : b;
 
     private void Start(
         EndpointLoop loop, Sink sink, TransportConnectOptions options, IPEndPoint remote, string host,

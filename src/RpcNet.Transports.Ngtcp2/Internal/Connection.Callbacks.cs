@@ -50,6 +50,7 @@ internal sealed unsafe partial class Connection
             table->HandshakeCompleted = (nint)(delegate* unmanaged[Cdecl]<nint, nint, int>)&HandshakeCompleted;
             table->HandshakeConfirmed = (nint)(delegate* unmanaged[Cdecl]<nint, nint, int>)&HandshakeConfirmed;
             table->RecvStatelessReset = (nint)(delegate* unmanaged[Cdecl]<nint, nint, nint, int>)&RecvStatelessReset;
+            table->PathValidation = (nint)(delegate* unmanaged[Cdecl]<nint, uint, NgPath*, NgPath*, int, nint, int>)&PathValidation;
             table->RecvStreamData =
                 (nint)(delegate* unmanaged[Cdecl]<nint, uint, long, ulong, byte*, nuint, nint, nint, int>)&RecvStreamData;
             table->AckedStreamDataOffset =
@@ -148,6 +149,28 @@ internal sealed unsafe partial class Connection
         {
             Of(userData)._statelessReset = true;
             return 0;
+        }
+
+        // The peer has moved to another address, by migration or because a NAT between gave it another one.
+        [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+        private static int PathValidation(nint native, uint flags, NgPath* path, NgPath* oldPath, int result, nint userData)
+        {
+            try
+            {
+                if (result == 0 && path->Remote.AddrLen <= SockAddr.Capacity)
+                {
+                    var remote = default(SockAddr);
+                    remote.Length = path->Remote.AddrLen;
+                    new ReadOnlySpan<byte>(path->Remote.Addr, (int)remote.Length).CopyTo(remote.Bytes);
+                    Of(userData).OnPeerMoved(remote);
+                }
+
+                return 0;
+            }
+            catch (Exception e)
+            {
+                return Failed(userData, e);
+            }
         }
 
         [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]

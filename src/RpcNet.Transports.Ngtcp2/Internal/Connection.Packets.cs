@@ -212,6 +212,12 @@ internal sealed unsafe partial class Connection
         }
     }
 
+    private void OnPeerMoved(in SockAddr remote)
+    {
+        _remote = remote;
+        RemoteEndPoint = remote.ToEndPoint();
+    }
+
     private void EndRefused()
     {
         if (_refused && _state == ConnectionState.Handshaking)

@@ -85,6 +85,12 @@ internal sealed partial class Connection : TimerEntry, ITransportConnection
 
     public TransportConnectionOptions Options => _options;
 
+    /// <summary>Whether the application has had the connection, or may have. Loop's thread.</summary>
+    public bool IsEstablished => _established;
+
+    /// <summary>Whether it is neither closed nor closing. Loop's thread.</summary>
+    public bool IsLive => _state < ConnectionState.Closing;
+
     /// <summary>Why the connection is over, or null.</summary>
     public TransportException? End => _end;
 

@@ -115,6 +115,9 @@ internal sealed unsafe partial class EndpointLoop
         socket.Dispose();
     }
 
+    /// <summary>Connections not yet freed. Loop's thread.</summary>
+    public int ConnectionCount => _connections;
+
     public void AddConnection() => _connections++;
 
     public void RemoveConnection(Connection connection)

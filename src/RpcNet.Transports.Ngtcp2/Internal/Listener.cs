@@ -4,42 +4,42 @@ using RpcNet.Transports.Ngtcp2.Internal.Native;
 
 namespace RpcNet.Transports.Ngtcp2.Internal;
 
-/// <summary>
-/// A listener: one socket and one I/O thread for all its connections. Disposal closes them, since they share the socket.
-/// </summary>
-internal sealed partial class Listener : ConnectionOwner, ITransportListener, IPacketSink
+/// <summary>Accepts the connections of one port under one set of options.</summary>
+internal sealed class Listener : ConnectionOwner, ITransportListener
 {
-    private readonly TransportListenerOptions _options;
-    private readonly Ngtcp2TransportOptions _engine;
     private readonly byte[] _secret;
     private readonly ILogger _logger;
-    private readonly EndpointLoop _loop;
-    private readonly UdpSocket _socket;
+    private readonly ListenerPort _port;
     private readonly AcceptQueue<Connection> _accepted = new();
     private readonly HashSet<Connection> _connections = [];
-    private readonly Dictionary<CidKey, Connection> _routes = [];
-    private int _halfOpen;
+    private readonly TaskCompletionSource<bool> _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _disposed;
-    private bool _stopped;
 
     public Listener(
         TransportListenerOptions options, Ngtcp2TransportOptions engine, byte[] secret, ILogger logger, TimeProvider timeProvider)
     {
-        _options = options;
-        _engine = engine;
+        Options = options;
+        Engine = engine;
         _secret = secret;
         _logger = logger;
-        _socket = UdpSocket.Bind(options.EndPoint, this, engine);
-        LocalEndPoint = _socket.Local.ToEndPoint();
-        _loop = new EndpointLoop($"ngtcp2 {LocalEndPoint}", engine, logger, timeProvider, _ => _stopped);
-        _loop.Post(() => _loop.AddSocket(_socket));
-        _loop.Start();
+        _port = ListenerPort.Claim(options.EndPoint, engine, logger, timeProvider);
+        _port.Attach(this);
         Ngtcp2Log.Listening(logger, LocalEndPoint, NativeLibraries.Version);
     }
 
-    public IPEndPoint LocalEndPoint { get; }
+    public TransportListenerOptions Options { get; }
+
+    public Ngtcp2TransportOptions Engine { get; }
+
+    public IPEndPoint LocalEndPoint => _port.LocalEndPoint;
 
     public override ReadOnlySpan<byte> ResetKey => _secret;
+
+    /// <summary>Handshakes under way. Loop's thread.</summary>
+    public int HalfOpen { get; set; }
+
+    /// <summary>Connections that wait to be taken.</summary>
+    public int Waiting => _accepted.Count;
 
     public async ValueTask<ITransportConnection> AcceptAsync(CancellationToken cancellationToken = default) =>
         await _accepted.TakeAsync(cancellationToken).ConfigureAwait(false);
@@ -48,25 +48,29 @@ internal sealed partial class Listener : ConnectionOwner, ITransportListener, IP
     {
         if (Interlocked.Exchange(ref _disposed, 1) == 0)
         {
-            _accepted.Close(Failures.Disposed("The listener"));
-            _loop.Post(Stop);
+            var untaken = _accepted.Close(Failures.Disposed("The listener"));
+            _port.Loop.Post(() => Stop(untaken));
         }
 
-        await _loop.Ended.ConfigureAwait(false);
-        _socket.Dispose();
+        if (await _stopped.Task.ConfigureAwait(false))
+        {
+            await _port.Loop.Ended.ConfigureAwait(false);
+        }
     }
 
-    public override void AddRoute(CidKey id, Connection connection) => _routes[id] = connection;
+    public void Add(Connection connection) => _connections.Add(connection);
 
-    public override void RemoveRoute(CidKey id) => _routes.Remove(id);
+    public override void AddRoute(CidKey id, Connection connection) => _port.AddRoute(id, connection);
 
-    public override bool OnEstablished(Connection connection) => _accepted.TryAdd(connection, _options.Backlog);
+    public override void RemoveRoute(CidKey id) => _port.RemoveRoute(id);
 
-    public override void OnHandshakeEnded() => _halfOpen--;
+    public override bool OnEstablished(Connection connection) => _accepted.TryAdd(connection, Options.Backlog);
+
+    public override void OnHandshakeEnded() => HalfOpen--;
 
     public override void OnFinished(Connection connection, TransportException reason, bool wasEstablished)
     {
-        if (!wasEstablished && !_stopped)
+        if (!wasEstablished && _disposed == 0)
         {
             Ngtcp2Log.HandshakeFailed(_logger, connection.RemoteEndPoint, reason.Message);
         }
@@ -74,19 +78,43 @@ internal sealed partial class Listener : ConnectionOwner, ITransportListener, IP
 
     public override void OnFreed(Connection connection, UdpSocket socket) => _connections.Remove(connection);
 
-    public void OnSocketError(int error)
-    {
-        // An unconnected socket reports nothing that concerns one connection.
-    }
+    public void LogAcceptFailure(SockAddr remote, Exception e) => Ngtcp2Log.AcceptFailed(_logger, remote.ToEndPoint(), e);
 
-    private void Stop()
+    private void Stop(List<Connection> untaken)
     {
-        _stopped = true;
-        foreach (var connection in _connections.ToArray())
+        foreach (var connection in untaken)
         {
-            connection.Abandon();
+            connection.CloseLocally(
+                Failures.Disposed("The listener"), (ulong)Options.DefaultCloseErrorCode, application: true);
         }
 
-        _loop.RemoveSocket(_socket);
+        var live = false;
+        foreach (var connection in _connections.ToArray())
+        {
+            if (connection.IsEstablished)
+            {
+                live |= connection.IsLive;
+            }
+            else
+            {
+                connection.CloseLocally(Failures.Disposed("The listener"), QuicError.ConnectionRefused, application: false);
+            }
+        }
+
+        // What only waits out its final period does not keep the port.
+        var end = !live && _port.HasNoConnectionBut(this);
+        if (end)
+        {
+            foreach (var connection in _connections.ToArray())
+            {
+                connection.Abandon();
+            }
+        }
+
+        _port.Detach(end);
+        _stopped.SetResult(end);
     }
+
+    /// <summary>Connections not yet freed. Loop's thread.</summary>
+    public int ConnectionCount => _connections.Count;
 }

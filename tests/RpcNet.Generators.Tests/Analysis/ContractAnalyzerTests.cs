@@ -37,6 +37,7 @@ public sealed class ContractAnalyzerTests
         { "ValueTask A(IAsyncEnumerable<int> a, IAsyncEnumerable<int> b);", "RPCNET009" },
         { "[RpcMethod(TimeoutMilliseconds = -1)] ValueTask A();", "RPCNET017" },
         { "[RpcMethod] ValueTask A() => default;", "RPCNET012" },
+        { "ValueTask ServiceClient();", "RPCNET015" },
         { "ValueTask<object> A();", "RPCNET016" },
         { "ValueTask<List<dynamic>> A();", "RPCNET016" },
         { "ValueTask A(Stream a);", "RPCNET016" },
@@ -143,7 +144,7 @@ public sealed class ContractAnalyzerTests
             var page = Path.Combine(repository, "docs", "diagnostics", rule.Id + ".md");
             Assert.True(File.Exists(page), $"{page} is missing");
             Assert.Contains(rule.Title.ToString(), File.ReadLines(page).First(), StringComparison.Ordinal);
-            Assert.EndsWith($"/docs/diagnostics/{rule.Id}.md", rule.HelpLinkUri, StringComparison.Ordinal);
+            Assert.Equal($"docs/diagnostics/{rule.Id}.md", rule.HelpLinkUri);
             Assert.Contains(rule.Id, released, StringComparison.Ordinal);
         }
     }

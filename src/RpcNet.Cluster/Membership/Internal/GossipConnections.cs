@@ -18,6 +18,7 @@ internal sealed class GossipConnections
     private long _sent;
     private long _sentBytes;
     private long _dropped;
+    private int _active;
     private bool _closed;
 
     public GossipConnections(
@@ -51,6 +52,11 @@ internal sealed class GossipConnections
 
     public long Dropped => Interlocked.Read(ref _dropped);
 
+    /// <summary>Peers that are being written or dialled to at this moment.</summary>
+    public int Active => Volatile.Read(ref _active);
+
+    public void CountActive(int by) => Interlocked.Add(ref _active, by);
+
     public void Send(IPEndPoint to, ReadOnlyMemory<byte> message)
     {
         GossipPeer? peer;
@@ -74,6 +80,18 @@ internal sealed class GossipConnections
         }
 
         peer.Send(message);
+    }
+
+    /// <summary>Closes the connection to an address whose process is gone: a new process there does not know it.</summary>
+    public void Forget(IPEndPoint address)
+    {
+        lock (_lock)
+        {
+            if (_peers.TryGetValue(address, out var peer))
+            {
+                Retire(peer);
+            }
+        }
     }
 
     /// <summary>Closes what carried nothing for long; called now and then.</summary>

@@ -53,6 +53,7 @@ internal sealed class GossipPeer
             if (!_pumping)
             {
                 _pumping = true;
+                _owner.CountActive(1);
                 _pump = Task.Run(PumpAsync);
             }
         }
@@ -88,6 +89,18 @@ internal sealed class GossipPeer
     }
 
     private async Task PumpAsync()
+    {
+        try
+        {
+            await DrainAsync().ConfigureAwait(false);
+        }
+        finally
+        {
+            _owner.CountActive(-1);
+        }
+    }
+
+    private async Task DrainAsync()
     {
         while (true)
         {

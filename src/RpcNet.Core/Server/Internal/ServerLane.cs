@@ -8,6 +8,7 @@ namespace RpcNet.Server.Internal;
 internal sealed class ServerLane : IDisposable
 {
     private const int MaxMethods = 4096;
+    private const int MaxNameBytes = 1024;
 
     private readonly Dictionary<uint, ServerMethod?> _methods = [];
     private readonly Dictionary<uint, LaneCall> _active = [];
@@ -54,17 +55,10 @@ internal sealed class ServerLane : IDisposable
 
     public void WriteFault(uint callId, RpcFaultException fault, ServerCallContext? context, FrameFlags flags)
     {
-        var extension = Faults.ToExtension(fault, context?.AnswerExtension.Trailers);
         var buffer = Scratch.Rent();
         try
         {
-            extension.Write(buffer);
-            if (buffer.Count > Connection.Peer.MaxMetadataBytes)
-            {
-                buffer.Clear();
-                new FrameExtension { Message = $"{fault.Status} (the fault's details exceed the caller's limit)" }.Write(buffer);
-            }
-
+            Faults.WriteExtension(fault, context?.AnswerExtension.Trailers, Connection.MaxMetadataBytes, buffer);
             var header = FrameHeader.Create(FrameType.Fault, flags, buffer.Count, 0, callId, (uint)fault.Status);
             Writer.Append(header, buffer.WrittenSpan, [], inline: false, out _);
         }
@@ -74,12 +68,11 @@ internal sealed class ServerLane : IDisposable
         }
     }
 
-    public void Remove(uint callId, LaneCall call, out bool cancelRequested)
+    public void Remove(uint callId)
     {
         lock (_gate)
         {
             _active.Remove(callId);
-            cancelRequested = call.CancelRequested;
         }
     }
 
@@ -150,6 +143,11 @@ internal sealed class ServerLane : IDisposable
             throw new RpcProtocolException($"A lane may define at most {MaxMethods} methods.", RpcErrorCode.LimitExceeded);
         }
 
+        if (frame.Payload.Length > MaxNameBytes)
+        {
+            throw new RpcProtocolException($"A method's name has {frame.Payload.Length} bytes; the limit is {MaxNameBytes}.", RpcErrorCode.LimitExceeded);
+        }
+
         Connection.Server.Services.TryGet(Encoding.UTF8.GetString(frame.Payload.Span), out var method);
         if (!_methods.TryAdd(frame.Header.Argument, method))
         {
@@ -165,6 +163,14 @@ internal sealed class ServerLane : IDisposable
             throw new RpcProtocolException($"A request names the method id {frame.Header.Argument}, which was not defined.");
         }
 
+        lock (_gate)
+        {
+            if (_active.ContainsKey(callId))
+            {
+                throw new RpcProtocolException($"The call id {callId} is in use.");
+            }
+        }
+
         var extension = FrameExtension.Read(frame.Extension);
         if (Connection.TryAccept(method, extension, out var serializer) is { } refusal)
         {
@@ -175,10 +181,7 @@ internal sealed class ServerLane : IDisposable
         var call = LaneCall.Rent(this, method!, serializer, frame, extension);
         lock (_gate)
         {
-            if (!_active.TryAdd(callId, call))
-            {
-                throw new RpcProtocolException($"The call id {callId} is in use.");
-            }
+            _active.Add(callId, call);
         }
 
         if (call.Deadline != long.MaxValue)

@@ -26,6 +26,10 @@ internal sealed class SystemNetQuicConnection : ITransportConnection
     private readonly Channel<QuicStream> _inbound;
     private readonly TaskCompletionSource<TransportException> _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly ConcurrentDictionary<Task, byte> _streamDisposals = new();
+
+    // A native open that is cancelled while the peer's limit holds it back takes its stream id along, and the limit never
+    // comes to the next one. So none is cancelled: the next caller goes on with an abandoned one.
+    private readonly ConcurrentQueue<Task<QuicStream>>[] _abandonedOpens = [new(), new()];
     private readonly Task _pump;
     private readonly Lock _gate = new();
     private Task? _closing;
@@ -60,14 +64,14 @@ internal sealed class SystemNetQuicConnection : ITransportConnection
     {
         cancellationToken.ThrowIfCancellationRequested();
         ThrowIfClosed();
+        var opening = _abandonedOpens[(int)direction].TryDequeue(out var abandoned) ? abandoned : StartOpen(direction);
         try
         {
-            var type = direction == TransportStreamDirection.Bidirectional ? QuicStreamType.Bidirectional : QuicStreamType.Unidirectional;
-            var stream = await _native.OpenOutboundStreamAsync(type, cancellationToken).ConfigureAwait(false);
-            return new SystemNetQuicStream(this, stream);
+            return new SystemNetQuicStream(this, await opening.WaitAsync(cancellationToken).ConfigureAwait(false));
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
+            _abandonedOpens[(int)direction].Enqueue(opening);
             throw new OperationCanceledException(cancellationToken);
         }
         catch (Exception e) when (IsEnd(e))
@@ -168,6 +172,22 @@ internal sealed class SystemNetQuicConnection : ITransportConnection
         }
     }
 
+    private Task<QuicStream> StartOpen(TransportStreamDirection direction)
+    {
+        var type = direction == TransportStreamDirection.Bidirectional ? QuicStreamType.Bidirectional : QuicStreamType.Unidirectional;
+        var opening = _native.OpenOutboundStreamAsync(type, CancellationToken.None).AsTask();
+        if (!opening.IsCompleted)
+        {
+            opening.ContinueWith(
+                static failed => _ = failed.Exception,
+                CancellationToken.None,
+                TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously,
+                TaskScheduler.Default);
+        }
+
+        return opening;
+    }
+
     private Task CloseOnce(long errorCode)
     {
         lock (_gate)
@@ -195,6 +215,14 @@ internal sealed class SystemNetQuicConnection : ITransportConnection
         while (_inbound.Reader.TryRead(out var untaken))
         {
             Release(untaken);
+        }
+
+        foreach (var abandoned in _abandonedOpens.SelectMany(opens => opens))
+        {
+            if (abandoned.IsCompletedSuccessfully)
+            {
+                Release(abandoned.Result);
+            }
         }
 
         await Task.WhenAll(_streamDisposals.Keys).ConfigureAwait(false);

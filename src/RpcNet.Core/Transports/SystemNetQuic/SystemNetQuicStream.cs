@@ -8,6 +8,9 @@ namespace RpcNet.Transports.SystemNetQuic;
 [SupportedOSPlatform("windows")]
 internal sealed class SystemNetQuicStream : ITransportStream
 {
+    // msquic takes a write of any size at once while its send buffer has room, so that only smaller ones are held back.
+    private const int LargestWrite = 64 * 1024;
+
     private readonly SystemNetQuicConnection _connection;
     private readonly QuicStream _native;
     private readonly Lock _gate = new();
@@ -90,6 +93,12 @@ internal sealed class SystemNetQuicStream : ITransportStream
 
         try
         {
+            while (buffer.Length > LargestWrite)
+            {
+                await _native.WriteAsync(buffer[..LargestWrite], completeWrites: false, cancellationToken).ConfigureAwait(false);
+                buffer = buffer[LargestWrite..];
+            }
+
             _finSent = endStream;
             await _native.WriteAsync(buffer, endStream, cancellationToken).ConfigureAwait(false);
         }

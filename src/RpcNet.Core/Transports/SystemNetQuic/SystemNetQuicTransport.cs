@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Quic;
 using System.Net.Security;
@@ -19,6 +20,8 @@ namespace RpcNet.Transports;
 /// </remarks>
 public sealed class SystemNetQuicTransport : ITransport
 {
+    private static readonly ConcurrentDictionary<int, byte> BoundPorts = new();
+
     private readonly ILogger _logger;
 
     /// <summary>Creates the transport.</summary>
@@ -93,6 +96,7 @@ public sealed class SystemNetQuicTransport : ITransport
     {
         try
         {
+            Probe(options.EndPoint);
             var listener = await QuicListener.ListenAsync(
                 new QuicListenerOptions
                 {
@@ -103,6 +107,7 @@ public sealed class SystemNetQuicTransport : ITransport
                         new(NativeOptions.ForServer(options, connection.RemoteEndPoint, hello.ServerName, _logger)),
                 },
                 cancellationToken).ConfigureAwait(false);
+            BoundPorts.TryAdd(listener.LocalEndPoint.Port, 0);
             return new SystemNetQuicListener(listener, options, _logger);
         }
         catch (Exception e) when (e is QuicException or SocketException)
@@ -132,6 +137,17 @@ public sealed class SystemNetQuicTransport : ITransport
         catch (Exception e) when (e is QuicException or SocketException or AuthenticationException)
         {
             throw ErrorMapping.OfConnect(e, target, judge.Rejection);
+        }
+    }
+
+    // msquic binds the wildcard address, whatever it was asked for, and lets another process share the port. A port that
+    // this process has bound before is left to msquic, which may still hold it for accepted connections.
+    private static void Probe(IPEndPoint endPoint)
+    {
+        if (!BoundPorts.ContainsKey(endPoint.Port))
+        {
+            using var probe = new Socket(endPoint.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
+            probe.Bind(endPoint);
         }
     }
 

@@ -2,7 +2,7 @@ using RpcNet.Transports.Ngtcp2.Internal.Native;
 
 namespace RpcNet.Transports.Ngtcp2.Internal;
 
-internal sealed unsafe partial class Listener
+internal sealed unsafe partial class ListenerPort
 {
     // What a peer may answer a Retry with, and for how long.
     private const ulong RetryTokenLifetime = 10_000_000_000;
@@ -58,7 +58,7 @@ internal sealed unsafe partial class Listener
     private void OnInitial(in SockAddr local, in SockAddr remote, byte ecn, byte* data, int length)
     {
         NgPacketHeader header;
-        if (NgApi.Accept(&header, data, (nuint)length) != 0 || _stopped)
+        if (_listener is not { } listener || NgApi.Accept(&header, data, (nuint)length) != 0)
         {
             return;
         }
@@ -67,7 +67,7 @@ internal sealed unsafe partial class Listener
         var validated = false;
         if (header.TokenLen > 0 && header.Token[0] == NgCrypto.TokenMagicRetry2)
         {
-            if (!VerifyToken(&header, in remote, &originalDcid))
+            if (!VerifyToken(listener, &header, in remote, &originalDcid))
             {
                 Refuse(in local, in remote, &header, QuicError.InvalidToken);
                 return;
@@ -76,18 +76,18 @@ internal sealed unsafe partial class Listener
             validated = true;
         }
 
-        if (!validated && NeedsRetry())
+        if (!validated && NeedsRetry(listener))
         {
-            SendRetry(in local, in remote, &header);
+            SendRetry(listener, in local, in remote, &header);
             return;
         }
 
-        if (_halfOpen >= _engine.MaxHalfOpenConnections)
+        if (listener.HalfOpen >= listener.Engine.MaxHalfOpenConnections)
         {
             return;
         }
 
-        if (_accepted.Count >= _options.Backlog)
+        if (listener.Waiting >= listener.Options.Backlog)
         {
             Refuse(in local, in remote, &header, QuicError.ConnectionRefused);
             return;
@@ -95,65 +95,65 @@ internal sealed unsafe partial class Listener
 
         try
         {
-            _halfOpen++;
+            listener.HalfOpen++;
             var connection = Connection.Accept(
-                _loop, _socket, this, _options, in local, in remote, &header, validated ? &originalDcid : null);
-            _connections.Add(connection);
+                Loop, _socket, listener, listener.Options, in local, in remote, &header, validated ? &originalDcid : null);
+            listener.Add(connection);
             connection.Receive(in local, in remote, ecn, data, length);
         }
         catch (TransportException e)
         {
-            _halfOpen--;
-            Ngtcp2Log.AcceptFailed(_logger, remote.ToEndPoint(), e);
+            listener.HalfOpen--;
+            listener.LogAcceptFailure(remote, e);
         }
     }
 
-    private bool NeedsRetry() => _engine.Retry switch
+    private static bool NeedsRetry(Listener listener) => listener.Engine.Retry switch
     {
         Ngtcp2RetryPolicy.Always => true,
-        Ngtcp2RetryPolicy.UnderLoad => _halfOpen >= _engine.RetryThreshold,
+        Ngtcp2RetryPolicy.UnderLoad => listener.HalfOpen >= listener.Engine.RetryThreshold,
         _ => false,
     };
 
     // Tokens are dated by the wall clock, so that they mean the same to a process that was restarted with the same key.
-    private ulong WallClock() => (ulong)(_loop.TimeProvider.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks * 100;
+    private ulong WallClock() => (ulong)(Loop.TimeProvider.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks * 100;
 
-    private bool VerifyToken(NgPacketHeader* header, in SockAddr remote, NgCid* originalDcid)
+    private bool VerifyToken(Listener listener, NgPacketHeader* header, in SockAddr remote, NgCid* originalDcid)
     {
-        fixed (byte* secret = _secret)
+        fixed (byte* secret = listener.ResetKey)
         fixed (SockAddr* address = &remote)
         {
             return NgCrypto.VerifyRetryToken(
-                originalDcid, header->Token, header->TokenLen, secret, (nuint)_secret.Length, header->Version, (byte*)address,
+                originalDcid, header->Token, header->TokenLen, secret, (nuint)listener.ResetKey.Length, header->Version, (byte*)address,
                 address->Length, &header->Dcid, RetryTokenLifetime, WallClock()) == 0;
         }
     }
 
-    private void SendRetry(in SockAddr local, in SockAddr remote, NgPacketHeader* header)
+    private void SendRetry(Listener listener, in SockAddr local, in SockAddr remote, NgPacketHeader* header)
     {
         NgCid scid;
         ConnectionIds.Fill(&scid, ConnectionIds.Length);
         var token = stackalloc byte[NgCrypto.MaxRetryToken];
         nint tokenLength;
-        fixed (byte* secret = _secret)
+        fixed (byte* secret = listener.ResetKey)
         fixed (SockAddr* address = &remote)
         {
             tokenLength = NgCrypto.GenerateRetryToken(
-                token, secret, (nuint)_secret.Length, header->Version, (byte*)address, address->Length, &scid, &header->Dcid,
+                token, secret, (nuint)listener.ResetKey.Length, header->Version, (byte*)address, address->Length, &scid, &header->Dcid,
                 WallClock());
         }
 
         if (tokenLength > 0)
         {
             Answer(in local, in remote, NgCrypto.WriteRetry(
-                _loop.SendBuffer, NgApi.MinInitialDatagram, header->Version, &header->Scid, &scid, &header->Dcid, token,
+                Loop.SendBuffer, NgApi.MinInitialDatagram, header->Version, &header->Scid, &scid, &header->Dcid, token,
                 (nuint)tokenLength));
         }
     }
 
     private void Refuse(in SockAddr local, in SockAddr remote, NgPacketHeader* header, ulong code) =>
         Answer(in local, in remote, NgCrypto.WriteConnectionClose(
-            _loop.SendBuffer, NgApi.MinInitialDatagram, header->Version, &header->Scid, &header->Dcid, code, null, 0));
+            Loop.SendBuffer, NgApi.MinInitialDatagram, header->Version, &header->Scid, &header->Dcid, code, null, 0));
 
     private void SendVersionNegotiation(in SockAddr local, in SockAddr remote, NgVersionCid* header, int length)
     {
@@ -167,13 +167,13 @@ internal sealed unsafe partial class Listener
         // A reserved version first (RFC 9000 section 15), so that clients stay used to unknown ones.
         var versions = stackalloc uint[] { 0x1a2a3a4au, NgApi.ProtocolVersion1 };
         Answer(in local, in remote, NgApi.WriteVersionNegotiation(
-            _loop.SendBuffer, NgApi.MinInitialDatagram, random, header->Scid, header->ScidLen, header->Dcid, header->DcidLen,
+            Loop.SendBuffer, NgApi.MinInitialDatagram, random, header->Scid, header->ScidLen, header->Dcid, header->DcidLen,
             versions, 2));
     }
 
     private void SendStatelessReset(in SockAddr local, in SockAddr remote, byte* data, int length)
     {
-        if (length < MinResettable || !MayAnswer())
+        if (_listener is not { } listener || length < MinResettable || !MayAnswer())
         {
             return;
         }
@@ -182,9 +182,9 @@ internal sealed unsafe partial class Listener
         id.DataLen = ConnectionIds.Length;
         new ReadOnlySpan<byte>(data + 1, ConnectionIds.Length).CopyTo(new Span<byte>(id.Data, ConnectionIds.Length));
         var token = stackalloc byte[16];
-        fixed (byte* secret = _secret)
+        fixed (byte* secret = listener.ResetKey)
         {
-            if (NgCrypto.GenerateStatelessResetToken(token, secret, (nuint)_secret.Length, &id) != 0)
+            if (NgCrypto.GenerateStatelessResetToken(token, secret, (nuint)listener.ResetKey.Length, &id) != 0)
             {
                 return;
             }
@@ -194,12 +194,12 @@ internal sealed unsafe partial class Listener
         var size = Math.Min(length - 1, 64);
         var random = stackalloc byte[64];
         _ = GnuTls.Random(GnuTls.RandomNonce, random, (nuint)(size - 16));
-        Answer(in local, in remote, NgApi.WriteStatelessReset(_loop.SendBuffer, (nuint)size, token, random, (nuint)(size - 16)));
+        Answer(in local, in remote, NgApi.WriteStatelessReset(Loop.SendBuffer, (nuint)size, token, random, (nuint)(size - 16)));
     }
 
     private bool MayAnswer()
     {
-        var second = _loop.Now / 1_000_000_000;
+        var second = Loop.Now / 1_000_000_000;
         if (second != _statelessSecond)
         {
             _statelessSecond = second;
@@ -215,7 +215,7 @@ internal sealed unsafe partial class Listener
         {
             var to = remote;
             var from = local;
-            _socket.Send(_loop.SendBuffer, (int)length, (int)length, 0, &to, &from);
+            _socket.Send(Loop.SendBuffer, (int)length, (int)length, 0, &to, &from);
         }
     }
 }

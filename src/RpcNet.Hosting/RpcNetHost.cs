@@ -1,0 +1,31 @@
+using RpcNet.Hosting;
+
+namespace Microsoft.Extensions.Hosting;
+
+/// <summary>Runs a host so that a wrong setting is a message and an exit code, not an unhandled exception.</summary>
+public static class RpcNetHost
+{
+    /// <summary>
+    /// Runs the host until it is stopped, and disposes it. When RpcNet cannot start, the host logs the reason and the process ends.
+    /// </summary>
+    /// <param name="host">The host.</param>
+    /// <param name="cancellationToken">Stops the host.</param>
+    /// <returns>
+    /// The process's exit code: 0 after an orderly end; 1 when RpcNet could not start or broke; another where the application set
+    /// <see cref="Environment.ExitCode"/>.
+    /// </returns>
+    public static async Task<int> RunAsync(IHost host, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(host);
+        try
+        {
+            await host.RunAsync(cancellationToken).ConfigureAwait(false);
+            return Environment.ExitCode;
+        }
+        catch (RpcNetStartupException)
+        {
+            // The host has logged it.
+            return 1;
+        }
+    }
+}
