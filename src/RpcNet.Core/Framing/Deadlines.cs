@@ -10,6 +10,13 @@ internal static class Deadlines
     public static CancellationTokenSource CreateSource(TimeSpan timeout, TimeProvider time) =>
         new(Bound(timeout), time);
 
+    /// <summary>The timestamp that lies <paramref name="timeout"/> ahead; <see cref="long.MaxValue"/> where that is never.</summary>
+    public static long After(TimeSpan timeout, TimeProvider time)
+    {
+        var ticks = timeout.TotalSeconds * time.TimestampFrequency;
+        return ticks >= long.MaxValue / 2 ? long.MaxValue : time.GetTimestamp() + (long)ticks;
+    }
+
     /// <summary>The timeout as timers take it.</summary>
     public static TimeSpan Bound(TimeSpan timeout) =>
         timeout >= Longest ? Timeout.InfiniteTimeSpan : timeout < TimeSpan.Zero ? TimeSpan.Zero : timeout;

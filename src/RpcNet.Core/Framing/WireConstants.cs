@@ -53,3 +53,10 @@ internal static class CancelReason
     public const uint Cancelled = 0;
     public const uint DeadlineExceeded = 1;
 }
+
+/// <summary>Limits that the protocol fixes.</summary>
+internal static class WireLimits
+{
+    public const int MethodsPerLane = 4096;
+    public const int MethodNameBytes = 1024;
+}

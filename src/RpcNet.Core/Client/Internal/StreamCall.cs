@@ -130,7 +130,7 @@ internal sealed class StreamCall : IAsyncDisposable
 
             while (true)
             {
-                if (!call._reader.TryRead(out var frame))
+                if (!call.TryReadFrame(out var frame))
                 {
                     frame = await call.ReadFrameAsync().ConfigureAwait(false);
                 }
@@ -288,6 +288,18 @@ internal sealed class StreamCall : IAsyncDisposable
         }
     }
 
+    private bool TryReadFrame(out Frame frame)
+    {
+        try
+        {
+            return _reader.TryRead(out frame);
+        }
+        catch (RpcProtocolException e)
+        {
+            throw Translate(e);
+        }
+    }
+
     private async ValueTask<Frame> ReadFrameAsync()
     {
         try
@@ -344,6 +356,8 @@ internal sealed class StreamCall : IAsyncDisposable
 
         return e switch
         {
+            RpcProtocolException { ErrorCode: RpcErrorCode.LimitExceeded } =>
+                new RpcFaultException(RpcStatusCode.ResourceExhausted, $"The server's answer exceeds a limit: {e.Message}", innerException: e),
             RpcProtocolException => new RpcFaultException(RpcStatusCode.Internal, $"The server broke the protocol: {e.Message}", innerException: e),
             TransportException { Error: TransportError.StreamAborted } t => BrokenOff(t),
             TransportException t => Faults.Unavailable($"The connection was lost during {_method.FullName}: {Faults.Describe(t)}.", mayHaveExecuted: true, t),

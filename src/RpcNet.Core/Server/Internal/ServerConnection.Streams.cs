@@ -156,7 +156,7 @@ internal sealed partial class ServerConnection
             throw new RpcProtocolException($"The lane id {laneId} is in use.");
         }
 
-        reader.MaxPayloadBytes = Limits.InlinePayloadBytes;
+        reader.MaxPayloadBytes = Math.Max(Limits.InlinePayloadBytes, WireLimits.MethodNameBytes);
         var lane = await ServerLane.OpenAsync(this, laneId, cancellationToken).ConfigureAwait(false);
         if (!_lanes.TryAdd(laneId, lane))
         {

@@ -7,9 +7,6 @@ namespace RpcNet.Server.Internal;
 /// <summary>The server's end of one lane. Its reader parses and dispatches and never runs user code.</summary>
 internal sealed class ServerLane : IDisposable
 {
-    private const int MaxMethods = 4096;
-    private const int MaxNameBytes = 1024;
-
     private readonly Dictionary<uint, ServerMethod?> _methods = [];
     private readonly Dictionary<uint, LaneCall> _active = [];
     private readonly Lock _gate = new();
@@ -138,14 +135,14 @@ internal sealed class ServerLane : IDisposable
 
     private void OnDefineMethod(in Frame frame)
     {
-        if (_methods.Count >= MaxMethods)
+        if (_methods.Count >= WireLimits.MethodsPerLane)
         {
-            throw new RpcProtocolException($"A lane may define at most {MaxMethods} methods.", RpcErrorCode.LimitExceeded);
+            throw new RpcProtocolException($"A lane may define at most {WireLimits.MethodsPerLane} methods.", RpcErrorCode.LimitExceeded);
         }
 
-        if (frame.Payload.Length > MaxNameBytes)
+        if (frame.Payload.Length > WireLimits.MethodNameBytes)
         {
-            throw new RpcProtocolException($"A method's name has {frame.Payload.Length} bytes; the limit is {MaxNameBytes}.", RpcErrorCode.LimitExceeded);
+            throw new RpcProtocolException($"A method's name has {frame.Payload.Length} bytes; the limit is {WireLimits.MethodNameBytes}.", RpcErrorCode.LimitExceeded);
         }
 
         Connection.Server.Services.TryGet(Encoding.UTF8.GetString(frame.Payload.Span), out var method);
@@ -161,6 +158,13 @@ internal sealed class ServerLane : IDisposable
         if (!_methods.TryGetValue(frame.Header.Argument, out var method))
         {
             throw new RpcProtocolException($"A request names the method id {frame.Header.Argument}, which was not defined.");
+        }
+
+        if (frame.Payload.Length > Connection.Limits.InlinePayloadBytes)
+        {
+            throw new RpcProtocolException(
+                $"A request of {frame.Payload.Length} bytes came in a lane; the limit is {Connection.Limits.InlinePayloadBytes}.",
+                RpcErrorCode.LimitExceeded);
         }
 
         lock (_gate)

@@ -103,7 +103,7 @@ internal sealed class StreamServerCall : ServerCall, IDisposable
         _reading = true;
         while (!_endOfInput)
         {
-            if (!_reader.TryRead(out var frame))
+            if (!TryReadFrame(out var frame))
             {
                 frame = await ReadFrameAsync(cancellationToken).ConfigureAwait(false);
             }
@@ -148,10 +148,24 @@ internal sealed class StreamServerCall : ServerCall, IDisposable
         }
         catch (RpcProtocolException e)
         {
-            throw new RpcFaultException(
-                e.ErrorCode == RpcErrorCode.LimitExceeded ? RpcStatusCode.ResourceExhausted : RpcStatusCode.InvalidArgument, e.Message);
+            throw BadInput(e);
         }
     }
+
+    private bool TryReadFrame(out Frame frame)
+    {
+        try
+        {
+            return _reader.TryRead(out frame);
+        }
+        catch (RpcProtocolException e)
+        {
+            throw BadInput(e);
+        }
+    }
+
+    private static RpcFaultException BadInput(RpcProtocolException e) =>
+        new(e.ErrorCode == RpcErrorCode.LimitExceeded ? RpcStatusCode.ResourceExhausted : RpcStatusCode.InvalidArgument, e.Message);
 
     private void WriteHeaders(ServerCallContext context)
     {
