@@ -42,5 +42,5 @@ switch (settings.Role)
         break;
 }
 
-using var host = builder.Build();
+var host = builder.Build();
 return await RpcNetHost.RunAsync(host);

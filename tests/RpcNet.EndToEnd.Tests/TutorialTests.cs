@@ -67,6 +67,7 @@ public sealed class TutorialTests
         await using var worker = SampleProcess.Start(
             "worker", folder.Path, ("DIRECTOR_ADDR", address), ("WORKER_ADDR", $"127.0.0.1:{Repository.FreePort()}"), ("WORKER_LABEL", "leaver"));
         await director.ExpectAsync("Node leaver joined");
+        await worker.ExpectAsync("Worker 'leaver' is running and ready to handle requests");
 
         await worker.InterruptAsync();
 

@@ -26,22 +26,22 @@ internal sealed class MemberUpdate
     /// <summary>Always there for Alive and in table exchanges; its incarnation may be lower than the state's.</summary>
     public MemberRecord? Record { get; }
 
-    /// <summary>For Failed: how long no refutation re-admits the subject; zero for a plain failure.</summary>
-    public TimeSpan Quarantine { get; private init; }
+    /// <summary>For Failed: the quarantine that came with it; none for a plain failure.</summary>
+    public QuarantineOrder Quarantine { get; private init; }
 
     public int WireSize => _wireSize == 0 ? _wireSize = SwimCodec.MeasureUpdate(this) : _wireSize;
 
     public static MemberUpdate Alive(MemberRecord record) =>
         new(MemberState.Alive, record.Identity, record.Incarnation, default, record);
 
-    public static MemberUpdate Accuse(MemberState state, NodeIdentity subject, ulong incarnation, NodeId accuser, TimeSpan quarantine = default) =>
+    public static MemberUpdate Accuse(MemberState state, NodeIdentity subject, ulong incarnation, NodeId accuser, QuarantineOrder quarantine = default) =>
         new(state, subject, incarnation, accuser, record: null) { Quarantine = quarantine };
 
     public static MemberUpdate Left(NodeIdentity subject, ulong incarnation) =>
         new(MemberState.Left, subject, incarnation, subject.Id, record: null);
 
     /// <summary>A row of a table exchange.</summary>
-    public static MemberUpdate Row(MemberState state, NodeIdentity subject, ulong incarnation, NodeId accuser, MemberRecord? record, TimeSpan quarantine = default) =>
+    public static MemberUpdate Row(MemberState state, NodeIdentity subject, ulong incarnation, NodeId accuser, MemberRecord? record, QuarantineOrder quarantine = default) =>
         new(state, subject, incarnation, accuser, record) { Quarantine = quarantine };
 
     public override string ToString() => $"{State} {Subject}@{Incarnation}{(Accuser.IsEmpty ? "" : $" by {Accuser}")}";

@@ -128,8 +128,10 @@ internal static partial class SwimCodec
         var incarnation = ReadCounter(ref reader);
         var accuser = fields > 4 ? ReadNodeId(ref reader) ?? default : default;
         var record = fields > 5 ? ReadRecord(ref reader, subject, maxTagBytes) : null;
-        var quarantine = fields > 6 ? TimeSpan.FromMilliseconds(Math.Min(reader.ReadUInt64(), 30UL * 86_400_000)) : TimeSpan.Zero;
-        SkipRest(ref reader, fields - 7);
+        var number = fields > 6 ? reader.ReadUInt32() : 0;
+        var remaining = fields > 7 ? TimeSpan.FromMilliseconds(Math.Min(reader.ReadUInt64(), 30UL * 86_400_000)) : TimeSpan.Zero;
+        var quarantine = new QuarantineOrder(number, remaining);
+        SkipRest(ref reader, fields - 8);
         switch (state)
         {
             case MemberState.Alive when record is null || record.Incarnation != incarnation:

@@ -11,9 +11,15 @@ internal sealed partial class SwimMachine
     private void GossipTick(TimeSpan now)
     {
         _lastGossip = now;
+        if (_phase == Phase.Leaving && IsFarewellSpread(now))
+        {
+            EndLeave();
+            return;
+        }
+
         if (_queue.Count == 0 || IsConflicted || !CanGossip())
         {
-            _nextGossip = TimeSpan.MaxValue;
+            _nextGossip = _phase == Phase.Leaving ? now + _options.GossipInterval : TimeSpan.MaxValue;
             return;
         }
 
@@ -28,11 +34,6 @@ internal sealed partial class SwimMachine
             }
 
             Send(target.Record!.Address, New(MessageKind.Gossip, updates: news));
-        }
-
-        if (_phase == Phase.Leaving)
-        {
-            ContinueLeave(now);
         }
     }
 
@@ -72,7 +73,7 @@ internal sealed partial class SwimMachine
             entry.Identity,
             entry.Incarnation,
             _local.Id,
-            QuarantineLeft(entry.Id)),
+            QuarantineOf(entry.Identity)),
         MemberState.Left => MemberUpdate.Left(entry.Identity, entry.Incarnation),
         _ => null,
     };

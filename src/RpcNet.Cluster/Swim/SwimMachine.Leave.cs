@@ -52,13 +52,8 @@ internal sealed partial class SwimMachine
         _nextGossip = now;
     }
 
-    private void ContinueLeave(TimeSpan now)
-    {
-        if (_queue.Find(_local.Id) is null || now - _leaveStarted >= _options.LeaveTimeout)
-        {
-            EndLeave();
-        }
-    }
+    private bool IsFarewellSpread(TimeSpan now) =>
+        _queue.Find(_local.Id) is null || now - _leaveStarted >= _options.LeaveTimeout;
 
     private void EndLeave()
     {

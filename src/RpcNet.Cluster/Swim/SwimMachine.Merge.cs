@@ -60,11 +60,6 @@ internal sealed partial class SwimMachine
 
         if (record.Generation > entry.Generation)
         {
-            if (IsQuarantined(now, entry.Id))
-            {
-                return;
-            }
-
             if (entry.IsLive && _rules.RestartEndsOldLife)
             {
                 EndSuspicion(entry);
@@ -104,7 +99,7 @@ internal sealed partial class SwimMachine
                 NotifyTags(record, tags);
                 break;
             default:
-                if (!MayReturn(now, entry, record))
+                if (!MayReturn(now, entry))
                 {
                     return;
                 }
@@ -162,7 +157,7 @@ internal sealed partial class SwimMachine
             {
                 entry = new MemberEntry(subject.Id, subject.Generation, update.Incarnation, state, record: null, now);
                 _table.Add(entry);
-                BeginQuarantine(now, entry, update.Quarantine);
+                BeginQuarantine(now, entry.Identity, update.Quarantine);
                 _effects.Changed(entry);
                 Spread(update);
             }
@@ -181,7 +176,7 @@ internal sealed partial class SwimMachine
             {
                 _ when entry.State == MemberState.Left => false,
                 MemberState.Left => true,
-                _ when update.Quarantine > TimeSpan.Zero => !IsQuarantined(now, entry.Id) || entry.IsLive,
+                _ when IsNewQuarantine(subject, update.Quarantine) => true,
                 _ when entry.IsLive => _rules.AccusationApplies(entry, update.Incarnation),
                 _ => update.Incarnation > entry.Incarnation,
             };
@@ -202,7 +197,7 @@ internal sealed partial class SwimMachine
         EndSuspicion(entry);
         _detector.Forget(entry.Id);
         _table.Update(entry, generation, incarnation, state, record, now);
-        BeginQuarantine(now, entry, update.Quarantine);
+        BeginQuarantine(now, entry.Identity, update.Quarantine);
         _effects.Changed(entry);
         if (wasLive)
         {
@@ -289,7 +284,7 @@ internal sealed partial class SwimMachine
             case MemberState.Left:
                 BeginNewGeneration(now, update.Subject.Generation + 1);
                 break;
-            case MemberState.Failed when update.Quarantine > TimeSpan.Zero:
+            case MemberState.Failed when IsNewQuarantine(_local.Identity, update.Quarantine):
                 OnOwnQuarantine(now, update);
                 break;
             default:

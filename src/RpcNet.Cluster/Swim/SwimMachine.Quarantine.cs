@@ -17,36 +17,46 @@ internal sealed partial class SwimMachine
     private TimeSpan _silencedUntil = TimeSpan.MinValue;
     private ulong _accusedWhileSilenced;
 
-    private bool IsQuarantined(TimeSpan now, NodeId id) =>
-        _confinements.TryGetValue(id, out var confinement) && now < confinement.Until;
+    /// <summary>Whether an order for this life is newer than the last one known.</summary>
+    private bool IsNewQuarantine(NodeIdentity subject, QuarantineOrder order) => order.Number > LastQuarantine(subject);
 
-    private TimeSpan QuarantineLeft(NodeId id) =>
-        _confinements.TryGetValue(id, out var confinement) && confinement.Until > _now ? confinement.Until - _now : TimeSpan.Zero;
+    private uint LastQuarantine(NodeIdentity subject) =>
+        _confinements.TryGetValue(subject.Id, out var confinement) && confinement.Generation == subject.Generation
+            ? confinement.Number
+            : 0;
+
+    private bool IsQuarantined(TimeSpan now, MemberEntry entry) =>
+        _confinements.TryGetValue(entry.Id, out var confinement)
+        && confinement.Generation == entry.Generation
+        && now < confinement.Until;
+
+    private QuarantineOrder QuarantineOf(NodeIdentity subject) =>
+        _confinements.TryGetValue(subject.Id, out var confinement)
+        && confinement.Generation == subject.Generation
+        && confinement.Until > _now
+            ? new QuarantineOrder(confinement.Number, confinement.Until - _now)
+            : default;
 
     private bool IsSilenced(TimeSpan now) => now < _silencedUntil;
 
-    private bool MayReturn(TimeSpan now, MemberEntry entry, MemberRecord record) => !IsQuarantined(now, entry.Id);
+    private bool MayReturn(TimeSpan now, MemberEntry entry) => !IsQuarantined(now, entry);
 
-    private void BeginQuarantine(TimeSpan now, MemberEntry entry, TimeSpan duration)
+    private void BeginQuarantine(TimeSpan now, NodeIdentity subject, QuarantineOrder order)
     {
-        if (duration <= TimeSpan.Zero)
+        if (IsNewQuarantine(subject, order))
         {
-            return;
+            _confinements[subject.Id] = new Confinement(
+                subject.Generation,
+                order.Number,
+                now + Min(order.Remaining, _options.Quarantine.MaxDelay));
         }
-
-        var relapses = _confinements.TryGetValue(entry.Id, out var earlier) && now - earlier.Until < _options.Quarantine.MaxDelay
-            ? earlier.Relapses + 1
-            : 0;
-        _confinements[entry.Id] = new Confinement(now + Min(duration, _options.Quarantine.MaxDelay), relapses);
     }
 
     private void OnOwnQuarantine(TimeSpan now, MemberUpdate update)
     {
-        if (!IsSilenced(now))
-        {
-            _silencedUntil = now + Min(update.Quarantine, _options.Quarantine.MaxDelay);
-            _accusedWhileSilenced = update.Incarnation;
-        }
+        BeginQuarantine(now, _local.Identity, update.Quarantine);
+        _silencedUntil = _confinements[_local.Id].Until;
+        _accusedWhileSilenced = Math.Max(_accusedWhileSilenced, update.Incarnation);
     }
 
     /// <summary>After its quarantine the node speaks up again, above everything that was said against it.</summary>
@@ -125,16 +135,16 @@ internal sealed partial class SwimMachine
 
         tally.Clear();
         Statistics.Quarantines++;
-        var relapses = _confinements.TryGetValue(subject.Id, out var earlier) ? earlier.Relapses + 1 : 0;
-        var delay = Min(_options.Quarantine.Delay * Math.Pow(2, Math.Min(relapses, 20)), _options.Quarantine.MaxDelay);
+        var number = LastQuarantine(subject.Identity) + 1;
+        var delay = Min(_options.Quarantine.Delay * Math.Pow(2, Math.Min(number - 1, 20)), _options.Quarantine.MaxDelay);
         Bury(
             now,
             subject,
             subject.Generation,
             subject.Incarnation,
             MemberState.Failed,
-            MemberUpdate.Accuse(MemberState.Failed, subject.Identity, subject.Incarnation, _local.Id, delay));
+            MemberUpdate.Accuse(MemberState.Failed, subject.Identity, subject.Incarnation, _local.Id, new QuarantineOrder(number, delay)));
     }
 
-    private readonly record struct Confinement(TimeSpan Until, int Relapses);
+    private readonly record struct Confinement(ulong Generation, uint Number, TimeSpan Until);
 }

@@ -329,7 +329,7 @@ internal sealed partial class SwimMachine
         entry.Incarnation,
         entry.State == MemberState.Suspect && _suspicions.TryGetValue(entry.Id, out var suspicion) ? suspicion.Originator : _local.Id,
         entry.IsLive ? entry.Record : null,
-        QuarantineLeft(entry.Id));
+        QuarantineOf(entry.Identity));
 
     /// <summary>
     /// Rows are old news. A member that the peer holds for dead may merely have been cut off from it, so it is asked, and gets the
@@ -357,7 +357,7 @@ internal sealed partial class SwimMachine
                 case MemberState.Left when entry is not null:
                     MergeDead(now, entry, row);
                     break;
-                case MemberState.Failed when entry is not null && row.Quarantine > TimeSpan.Zero:
+                case MemberState.Failed when entry is not null && IsNewQuarantine(row.Subject, row.Quarantine):
                     MergeDead(now, entry, row);
                     break;
                 case MemberState.Failed when entry is { IsLive: true }:

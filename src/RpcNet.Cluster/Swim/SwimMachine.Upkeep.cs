@@ -26,7 +26,7 @@ internal sealed partial class SwimMachine
         var excess = _table.Dead.Count - _options.MaxDeadMembers;
         foreach (var entry in _table.Dead)
         {
-            if (now - entry.StateSince > _options.DeadMemberRetention && !IsQuarantined(now, entry.Id))
+            if (now - entry.StateSince > _options.DeadMemberRetention && !IsQuarantined(now, entry))
             {
                 _forgotten.Add(entry);
             }

@@ -70,7 +70,7 @@ public sealed partial class RpcChannel
             }
             catch (Exception e) when (e is RpcFaultException or RpcSerializationException)
             {
-                return ValueTask.FromException<TResponse>(RequestFailure(method, e));
+                return ValueTask.FromException<TResponse>(Faults.RequestFailure(method, e));
             }
 
             if (call is not null)
@@ -102,14 +102,14 @@ public sealed partial class RpcChannel
         CancellationToken cancellationToken)
     {
         var started = _time.GetTimestamp();
-        using var limit = timeout is { } t ? new CancellationTokenSource(t, _time) : null;
+        using var limit = timeout is { } t ? Deadlines.CreateSource(t, _time) : null;
         using var linked = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, limit?.Token ?? CancellationToken.None);
-        ClientConnection connection;
-        while (true)
+        ClientConnection? awaited = null;
+        try
         {
-            try
+            while (true)
             {
-                connection = await GetConnectionAsync(options, linked.Token).ConfigureAwait(false);
+                var connection = await GetConnectionAsync(options, linked.Token).ConfigureAwait(false);
                 TimeSpan? rest = timeout is null ? null : timeout - _time.GetElapsedTime(started);
                 if (rest <= TimeSpan.Zero)
                 {
@@ -119,6 +119,7 @@ public sealed partial class RpcChannel
                 var call = connection.TryStart(method, request, options, rest, cancellationToken, out var tooLarge);
                 if (call is not null)
                 {
+                    awaited = ReferenceEquals(awaited, connection) ? null : awaited;
                     if (context is not null)
                     {
                         context.Connection = connection;
@@ -133,20 +134,28 @@ public sealed partial class RpcChannel
                         .ConfigureAwait(false);
                 }
 
+                awaited?.PassTurn();
+                awaited = null;
                 await connection.WaitForCapacityAsync(linked.Token).ConfigureAwait(false);
+                awaited = connection;
             }
-            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
-            {
-                throw new OperationCanceledException(cancellationToken);
-            }
-            catch (OperationCanceledException) when (limit is { IsCancellationRequested: true })
-            {
-                throw Faults.DeadlineExceeded(method, mayHaveExecuted: false);
-            }
-            catch (RpcSerializationException e)
-            {
-                throw RequestFailure(method, e);
-            }
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            throw new OperationCanceledException(cancellationToken);
+        }
+        catch (OperationCanceledException) when (limit is { IsCancellationRequested: true })
+        {
+            throw Faults.DeadlineExceeded(method, mayHaveExecuted: false);
+        }
+        catch (RpcSerializationException e)
+        {
+            throw Faults.RequestFailure(method, e);
+        }
+        finally
+        {
+            // A slot that this call was woken for and did not take is somebody else's.
+            awaited?.PassTurn();
         }
     }
 
@@ -186,7 +195,7 @@ public sealed partial class RpcChannel
             method, request, options, timeout, _time, _options.Services, cancellationToken);
         RpcFilterDelegate terminal = async _ =>
         {
-            context.Connection = await GetConnectionAsync(options, cancellationToken).ConfigureAwait(false);
+            context.Connection = await GetConnectionAsync(method, options, context.RemainingTime, cancellationToken).ConfigureAwait(false);
             context.TypedResponse = await StreamCall.ClientStreamingAsync(
                 context.Connection, method, context.TypedRequest, input, context.CallOptions, context.RemainingTime, _time, cancellationToken)
                 .ConfigureAwait(false);
@@ -207,7 +216,7 @@ public sealed partial class RpcChannel
         StreamCall? call = null;
         RpcFilterDelegate terminal = async _ =>
         {
-            context.Connection = await GetConnectionAsync(options, cancellationToken).ConfigureAwait(false);
+            context.Connection = await GetConnectionAsync(method, options, context.RemainingTime, cancellationToken).ConfigureAwait(false);
             var timeout = context.RemainingTime;
             call = await StreamCall.OpenAsync(context.Connection, method, context.CallOptions, timeout, _time, cancellationToken)
                 .ConfigureAwait(false);
@@ -231,16 +240,46 @@ public sealed partial class RpcChannel
         }
     }
 
-    private static RpcFaultException RequestFailure(RpcMethod method, Exception e) => e as RpcFaultException ?? new RpcFaultException(
-        RpcStatusCode.InvalidArgument, $"The arguments of {method.FullName} cannot be written: {e.Message}", innerException: e)
+    /// <summary>Gives a connection within the call's time.</summary>
+    private async ValueTask<ClientConnection> GetConnectionAsync(
+        RpcMethod method, RpcCallOptions? options, TimeSpan? timeout, CancellationToken cancellationToken)
     {
-        MayHaveExecuted = false,
-    };
+        cancellationToken.ThrowIfCancellationRequested();
+        if (timeout <= TimeSpan.Zero)
+        {
+            throw Faults.DeadlineExceeded(method, mayHaveExecuted: false);
+        }
+
+        if (TryGetReady() is { } ready)
+        {
+            return ready;
+        }
+
+        using var limit = timeout is { } t ? Deadlines.CreateSource(t, _time) : null;
+        using var linked = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, limit?.Token ?? CancellationToken.None);
+        try
+        {
+            return await GetConnectionAsync(options, linked.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            throw new OperationCanceledException(cancellationToken);
+        }
+        catch (OperationCanceledException) when (limit is { IsCancellationRequested: true })
+        {
+            throw Faults.DeadlineExceeded(method, mayHaveExecuted: false);
+        }
+    }
 
     /// <summary>The caller's timeout, or the method's, or the channel's; never more than the call being served has left.</summary>
     private TimeSpan? EffectiveTimeout(RpcMethod method, RpcCallOptions? options)
     {
         var timeout = options?.Timeout ?? method.Timeout ?? _options.DefaultTimeout;
+        if (timeout == Timeout.InfiniteTimeSpan)
+        {
+            timeout = null;
+        }
+
         return RpcContextAccessor.Current?.RemainingTime is { } remaining && (timeout is null || remaining < timeout)
             ? remaining
             : timeout;

@@ -33,6 +33,8 @@ public sealed partial class RpcChannel : RpcInvoker, IAsyncDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(options.Connections, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(options.Connections, 64);
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(options.ConnectTimeout, TimeSpan.Zero);
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(options.MaxReconnectDelay, TimeSpan.Zero);
+        options.Limits.Validate();
         _options = options;
         _time = timeProvider ?? TimeProvider.System;
         var logger = (loggerFactory ?? NullLoggerFactory.Instance).CreateLogger<RpcChannel>();

@@ -49,8 +49,9 @@ public sealed class MessagePackRpcSerializer : IRpcSerializer
             payload = payload[(int)reader.Consumed..];
             return value!;
         }
-        catch (Exception e) when (e is MessagePackSerializationException or EndOfStreamException)
+        catch (Exception e) when (e is not (RpcSerializationException or OutOfMemoryException))
         {
+            // Whatever a converter throws, it was the input that made it do so.
             throw new RpcSerializationException($"The payload is no {typeof(T)}: {e.Message}", e);
         }
     }
@@ -73,7 +74,7 @@ public sealed class MessagePackRpcSerializer : IRpcSerializer
             payload = payload[(int)reader.Consumed..];
             return count;
         }
-        catch (Exception e) when (e is MessagePackSerializationException or EndOfStreamException)
+        catch (Exception e) when (e is MessagePackSerializationException or EndOfStreamException or OverflowException)
         {
             throw new RpcSerializationException($"The payload is no argument list: {e.Message}", e);
         }

@@ -12,6 +12,9 @@ namespace RpcNet.Server;
 /// <remarks>All members may be called concurrently. The owner drains it, then stops the listener.</remarks>
 public sealed class RpcServer : IConnectionHandler
 {
+    /// <summary>How long an idle connection stays open for the client to take its last answers and close it.</summary>
+    private static readonly TimeSpan CloseGrace = TimeSpan.FromSeconds(1);
+
     private readonly ConcurrentDictionary<ServerConnection, byte> _connections = new();
     private readonly ILogger _logger;
     private readonly TimeProvider _time;
@@ -26,10 +29,13 @@ public sealed class RpcServer : IConnectionHandler
     {
         ArgumentNullException.ThrowIfNull(services);
         ArgumentNullException.ThrowIfNull(options);
+        options.Limits.Validate();
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.MaxConcurrentCalls, 1);
         Services = services;
         Options = options;
         _logger = (loggerFactory ?? NullLoggerFactory.Instance).CreateLogger<RpcServer>();
         _time = timeProvider ?? TimeProvider.System;
+        ViolationLog = new LogLimiter(_time, TimeSpan.FromSeconds(1));
         Serializers = new IRpcSerializer?[256];
         foreach (var serializer in options.Serializers)
         {
@@ -66,6 +72,8 @@ public sealed class RpcServer : IConnectionHandler
 
     internal string? DrainReason => _draining;
 
+    internal LogLimiter ViolationLog { get; }
+
     /// <inheritdoc/>
     public async Task HandleConnectionAsync(ITransportConnection connection, CancellationToken cancellationToken)
     {
@@ -89,29 +97,28 @@ public sealed class RpcServer : IConnectionHandler
     /// <returns>Whether every call completed within the time.</returns>
     public async Task<bool> DrainAsync(string reason, TimeSpan timeout, CancellationToken cancellationToken = default)
     {
+        ArgumentException.ThrowIfNullOrEmpty(reason);
         _draining = reason;
         await _drainStarted.CancelAsync().ConfigureAwait(false);
-        foreach (var connection in _connections.Keys)
-        {
-            await connection.SendGoAwayAsync(reason).ConfigureAwait(false);
-        }
-
         using var limit = new CancellationTokenSource(timeout, _time);
         using var linked = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
-        var drained = true;
+        var drained = await Task.WhenAll(_connections.Keys.Select(c => DrainAsync(c, reason, linked.Token))).ConfigureAwait(false);
+        return Array.TrueForAll(drained, static d => d);
+    }
+
+    private async Task<bool> DrainAsync(ServerConnection connection, string reason, CancellationToken cancellationToken)
+    {
+        var drained = false;
         try
         {
-            foreach (var connection in _connections.Keys)
-            {
-                await connection.WaitUntilIdleAsync(linked.Token).ConfigureAwait(false);
-            }
-        }
-        catch (OperationCanceledException)
-        {
-            drained = false;
-        }
+            await connection.SendGoAwayAsync(reason, cancellationToken).ConfigureAwait(false);
+            await connection.WaitUntilIdleAsync(cancellationToken).ConfigureAwait(false);
+            drained = true;
 
-        foreach (var connection in _connections.Keys)
+            // The client closes when it has the last answer. One that does not is not waited for long.
+            await connection.Transport.Closed.WaitAsync(CloseGrace, _time, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is OperationCanceledException or TimeoutException)
         {
             await connection.CloseAsync(RpcErrorCode.Draining).ConfigureAwait(false);
         }

@@ -191,9 +191,9 @@ internal sealed unsafe partial class Connection
         return ordered;
     }
 
-    private void ProcessStreamRequests()
+    private void ProcessStreamRequests(Stream? requests)
     {
-        for (var next = TakeStreamRequests(); next is not null;)
+        for (var next = requests; next is not null;)
         {
             var stream = next;
             next = stream.NextRequest;

@@ -151,9 +151,11 @@ internal sealed partial class Connection : TimerEntry, ITransportConnection
             return;
         }
 
+        // In this order: a stream that asks for something was queued to be opened before it asked.
+        var requests = TakeStreamRequests();
         OpenRequestedStreams();
         GrantConnectionCredit();
-        ProcessStreamRequests();
+        ProcessStreamRequests(requests);
         _loop.ScheduleWrite(this);
     }
 

@@ -25,6 +25,9 @@ public sealed class ProbeService : IProbe
 
     public int Cancelled => Volatile.Read(ref _cancelled);
 
+    /// <summary>Calls of <see cref="TouchAsync"/> and <see cref="CountCallsAsync"/>.</summary>
+    public int TouchCount => Volatile.Read(ref _calls);
+
     public ConcurrentQueue<int> Received { get; } = new();
 
     public int Yielded;

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Security.Cryptography.X509Certificates;
+using RpcNet.Framing;
 
 namespace RpcNet.Client.Internal;
 
@@ -24,7 +25,7 @@ internal sealed class ClientCallContext<TRequest, TResponse> : RpcCallContext
         Services = services;
         CancellationToken = cancellationToken;
         _time = time;
-        _deadline = timeout is { } t ? time.GetTimestamp() + (long)(t.TotalSeconds * time.TimestampFrequency) : long.MaxValue;
+        _deadline = timeout is { } t ? Deadlines.After(t, time) : long.MaxValue;
         if (options is { Metadata.Count: > 0 })
         {
             foreach (var (key, value) in options.Metadata)

@@ -11,6 +11,9 @@ internal abstract class PendingCall : IThreadPoolWorkItem
     private int _payloadLength;
     private CancellationTokenRegistration _registration;
 
+    /// <summary>The method called.</summary>
+    public abstract RpcMethod Method { get; }
+
     public uint CallId { get; private set; }
 
     public FrameTicket Ticket { get; set; }
@@ -104,6 +107,7 @@ internal abstract class PendingCall : IThreadPoolWorkItem
         Options = null;
         CancellationToken = default;
         Error = null;
+        Header = default;
         _extensionLength = 0;
         _payloadLength = 0;
     }

@@ -23,6 +23,19 @@ internal static class ResponseMetadata
         }
     }
 
+    /// <exception cref="RpcFaultException">Internal: the server's extension cannot be read.</exception>
+    public static FrameExtension ReadExtension(ReadOnlyMemory<byte> extension)
+    {
+        try
+        {
+            return FrameExtension.Read(extension);
+        }
+        catch (RpcProtocolException e)
+        {
+            throw new RpcFaultException(RpcStatusCode.Internal, $"The server's answer cannot be read: {e.Message}", innerException: e);
+        }
+    }
+
     /// <exception cref="RpcFaultException">Internal: the server's answer cannot be read.</exception>
     public static T ReadMessage<T>(RpcMarshaller<T> marshaller, IRpcSerializer serializer, ReadOnlyMemory<byte> payload, RpcMethod method)
     {

@@ -15,6 +15,8 @@ internal sealed class UnaryCall<TRequest, TResponse> : PendingCall, IValueTaskSo
     private RpcUnaryMethod<TRequest, TResponse> _method = null!;
     private ManualResetValueTaskSourceCore<TResponse> _source;
 
+    public override RpcMethod Method => _method;
+
     public ValueTask<TResponse> Task => new(this, _source.Version);
 
     public static UnaryCall<TRequest, TResponse> Rent(RpcUnaryMethod<TRequest, TResponse> method)
@@ -49,9 +51,6 @@ internal sealed class UnaryCall<TRequest, TResponse> : PendingCall, IValueTaskSo
         _source.SetResult(response);
     }
 
-    /// <summary>Gives the call back without it ever having been awaited.</summary>
-    public void Discard() => Return();
-
     TResponse IValueTaskSource<TResponse>.GetResult(short token)
     {
         try
@@ -77,7 +76,7 @@ internal sealed class UnaryCall<TRequest, TResponse> : PendingCall, IValueTaskSo
             throw Error;
         }
 
-        var extension = FrameExtension.Read(Extension);
+        var extension = ResponseMetadata.ReadExtension(Extension);
         ResponseMetadata.Deliver(Options, extension);
         return Header.Type == FrameType.Response
             ? ResponseMetadata.ReadMessage(_method.Response, Connection.Serializer, Payload, _method)

@@ -16,7 +16,10 @@ internal abstract partial class ServerCall
 
     public IServiceProvider? Services => _scope?.Services;
 
-    public TimeSpan? RemainingTime => Deadline == long.MaxValue ? null : Connection.Deadlines.Remaining(Deadline);
+    /// <summary>Null also once the call has ended.</summary>
+    public TimeSpan? RemainingTime => Deadline is not long.MaxValue and var deadline && Connection is { } connection
+        ? connection.Deadlines.Remaining(deadline)
+        : null;
 
     /// <summary>Timestamp of the clock; <see cref="long.MaxValue"/> for none.</summary>
     public long Deadline { get; protected set; } = long.MaxValue;
@@ -98,8 +101,10 @@ internal abstract partial class ServerCall
         }
     }
 
+    /// <summary>Code that outlives the call may still hold its context, which must not show it another call.</summary>
     protected void ResetCall()
     {
+        Context?.Detach();
         Context = null;
         Method = null!;
         Extension = default;
@@ -107,7 +112,7 @@ internal abstract partial class ServerCall
         Deadline = long.MaxValue;
     }
 
-    private RpcFaultException ToFault(Exception e)
+    protected RpcFaultException ToFault(Exception e)
     {
         var method = Method.Descriptor.FullName;
         switch (e)
