@@ -44,4 +44,16 @@ internal static partial class RoutingLog
 
     [LoggerMessage(4032, LogLevel.Error, "Closing the connection to worker {Label} failed")]
     public static partial void ChannelDisposalFailed(ILogger logger, string label, Exception exception);
+
+    [LoggerMessage(4040, LogLevel.Debug, "{Method} goes on to another worker: {Label} at {Address} was not reached ({Reason})")]
+    public static partial void FailedOver(ILogger logger, string method, string label, IPEndPoint address, string reason);
+
+    [LoggerMessage(4041, LogLevel.Information, "{Method} is sent again, to another worker: {Label} at {Address} failed ({Reason})")]
+    public static partial void Retried(ILogger logger, string method, string label, IPEndPoint address, string reason);
+
+    [LoggerMessage(4042, LogLevel.Warning, "{Method} is not sent again, since the retry budget is used up: {Reason}")]
+    public static partial void RetryRefused(ILogger logger, string method, string reason);
+
+    [LoggerMessage(4043, LogLevel.Debug, "{Method} is sent to {Second} too: {First} has not answered within {Delay}")]
+    public static partial void Hedged(ILogger logger, string method, string first, string second, TimeSpan delay);
 }
