@@ -10,9 +10,11 @@ namespace RpcNet.Transports.Ngtcp2;
 /// <remarks>
 /// Each listener has a thread of its own for socket I/O and protocol work, all outgoing connections of a transport share
 /// another; both end with what they serve. Continuations of the application run on the thread pool.
-/// A listener judges the client's certificate before it confirms the handshake, so that a refused client sees
-/// <see cref="TransportError.AuthenticationFailed"/> from <see cref="ConnectAsync"/>. Towards another implementation of
-/// QUIC a client may learn of its refusal only after it has connected: the connection closes with that error then.
+/// Certificates are judged on the thread pool while the handshake stands still: a client finishes it only when it accepts
+/// the server, a listener confirms it only when it accepts the client. A refused client thus sees
+/// <see cref="TransportError.AuthenticationFailed"/> from <see cref="ConnectAsync"/>; only towards another implementation
+/// of QUIC may it learn of its refusal after it has connected, and then the connection closes with that error. A validator
+/// must answer within the idle timeout, or the peer gives the handshake up.
 /// A disposed listener keeps its socket while connections taken from it live; a new listener of this process may take the
 /// address over meanwhile.
 /// </remarks>

@@ -62,7 +62,7 @@ public sealed class Ngtcp2TransportOptions
     public int StreamSendBufferSize { get; init; } = 512 << 10;
 
     /// <summary>The largest UDP payload that path MTU discovery may find.</summary>
-    /// <value>Default 1,452 bytes; 1,200 … 16,384.</value>
+    /// <value>Default 1,452 bytes; 1,200 … 1,452, which an Ethernet path carries over IPv6 too.</value>
     public int MaxUdpPayloadSize { get; init; } = 1452;
 
     /// <summary>The kernel's buffers of each listening socket in each direction; the system's limit may lower it.</summary>
@@ -87,7 +87,7 @@ public sealed class Ngtcp2TransportOptions
         Require(MaxHalfOpenConnections >= 1, nameof(MaxHalfOpenConnections), "must be at least 1");
         Require(SecretKey.Length is 0 or >= 32, nameof(SecretKey), "must be empty or at least 32 bytes long");
         Require(StreamSendBufferSize is >= 16 << 10 and <= 16 << 20, nameof(StreamSendBufferSize), "must be 16 KiB to 16 MiB");
-        Require(MaxUdpPayloadSize is >= 1200 and <= 16384, nameof(MaxUdpPayloadSize), "must be 1,200 to 16,384 bytes");
+        Require(MaxUdpPayloadSize is >= 1200 and <= 1452, nameof(MaxUdpPayloadSize), "must be 1,200 to 1,452 bytes");
         Require(SocketBufferSize > 0, nameof(SocketBufferSize), "must be positive");
         Require(Enum.IsDefined(CongestionControl), nameof(CongestionControl), "has an unknown value");
         Require(Enum.IsDefined(Retry), nameof(Retry), "has an unknown value");

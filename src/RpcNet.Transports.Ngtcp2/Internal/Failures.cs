@@ -54,8 +54,10 @@ internal static class Failures
     {
         if (statelessReset)
         {
-            return new TransportException(
-                TransportError.ConnectionAborted, "The peer no longer knows the connection (stateless reset): it was restarted.");
+            return !established
+                ? new TransportException(TransportError.ConnectionRefused, "The peer gave the handshake up.")
+                : new TransportException(
+                    TransportError.ConnectionAborted, "The peer no longer knows the connection (stateless reset): it was restarted.");
         }
 
         var code = error->ErrorCode;
