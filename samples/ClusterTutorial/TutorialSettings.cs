@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.Extensions.Configuration;
 
 namespace ClusterTutorial;
@@ -19,7 +20,8 @@ public enum TutorialRole
 public sealed class TutorialSettingsException(string message) : Exception(message);
 
 /// <summary>What a process of the tutorial is, and where it and the director are.</summary>
-public sealed record TutorialSettings(TutorialRole Role, string WorkerLabel, string ListenAddress, string DirectorAddress)
+public sealed record TutorialSettings(
+    TutorialRole Role, string WorkerLabel, string ListenAddress, string DirectorAddress, TimeSpan WorkTime)
 {
     /// <summary>How to start a process.</summary>
     public const string Help = """
@@ -31,6 +33,7 @@ public sealed record TutorialSettings(TutorialRole Role, string WorkerLabel, str
         DIRECTOR_ADDR    127.0.0.1:61000    where the director listens, and where the others find it
         WORKER_ADDR      127.0.0.1:62001    where this worker listens
         WORKER_LABEL     worker-1           this worker's name
+        WORK_TIME_MS     100                how long this worker takes for a task, in milliseconds
 
         All of RpcNet's settings can be set in the environment too, such as RpcNet__Transport__Engine=Ngtcp2.
         """;
@@ -40,7 +43,7 @@ public sealed record TutorialSettings(TutorialRole Role, string WorkerLabel, str
     /// <summary>
     /// Settles the role, maps the environment variables of the walk-through to RpcNet's keys, and fills in the defaults.
     /// </summary>
-    /// <exception cref="TutorialSettingsException">The role is missing or unknown.</exception>
+    /// <exception cref="TutorialSettingsException">The role is missing or unknown, or a value is malformed.</exception>
     public static TutorialSettings Prepare(ConfigurationManager configuration)
     {
         var role = ReadRole(configuration["Role"]);
@@ -67,8 +70,17 @@ public sealed record TutorialSettings(TutorialRole Role, string WorkerLabel, str
             role,
             configuration["RpcNet:Cluster:Tags:label"] ?? "client",
             configuration["RpcNet:Listen:Address"] ?? "",
-            configuration["RpcNet:Director"] ?? configuration["RpcNet:Cluster:Seeds:0"] ?? configuration["RpcNet:Listen:Address"] ?? "");
+            configuration["RpcNet:Director"] ?? configuration["RpcNet:Cluster:Seeds:0"] ?? configuration["RpcNet:Listen:Address"] ?? "",
+            ReadWorkTime(configuration["WORK_TIME_MS"]));
     }
+
+    private static TimeSpan ReadWorkTime(string? text) => text switch
+    {
+        null or "" => TimeSpan.FromMilliseconds(100),
+        _ when int.TryParse(text, CultureInfo.InvariantCulture, out var milliseconds) && milliseconds is >= 0 and <= 20_000 =>
+            TimeSpan.FromMilliseconds(milliseconds),
+        _ => throw new TutorialSettingsException($"WORK_TIME_MS = '{text}': must be a number of milliseconds from 0 to 20000."),
+    };
 
     private static TutorialRole ReadRole(string? text) =>
         Enum.TryParse<TutorialRole>(text, ignoreCase: true, out var role) && Enum.IsDefined(role)

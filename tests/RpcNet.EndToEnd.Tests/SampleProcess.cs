@@ -59,8 +59,20 @@ internal sealed class SampleProcess : IAsyncDisposable
         return sample;
     }
 
-    /// <summary>Waits until a line holds the text; fails the test with the whole output otherwise.</summary>
-    public async Task<string> ExpectAsync(string text, int seconds = 30)
+    /// <summary>Lines printed so far.</summary>
+    public int LineCount
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _lines.Count;
+            }
+        }
+    }
+
+    /// <summary>Waits until a line from <paramref name="from"/> on holds the text; fails the test with the whole output otherwise.</summary>
+    public async Task<string> ExpectAsync(string text, int seconds = 30, int from = 0)
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(seconds));
         while (true)
@@ -68,7 +80,7 @@ internal sealed class SampleProcess : IAsyncDisposable
             Task changed;
             lock (_gate)
             {
-                if (_lines.Find(line => line.Contains(text, StringComparison.Ordinal)) is { } found)
+                if (_lines.Skip(from).FirstOrDefault(line => line.Contains(text, StringComparison.Ordinal)) is { } found)
                 {
                     return found;
                 }

@@ -75,4 +75,33 @@ public sealed class TutorialTests
         Assert.Equal(0, await worker.ExitAsync());
         Assert.DoesNotContain("Node leaver failed", director.Output);
     }
+
+    [Fact]
+    public async Task Director_WhileACallRuns_PrintsOneConnectionAndZeroAfterwards()
+    {
+        Engine.Require();
+        using var folder = new TempFolder();
+        var address = $"127.0.0.1:{Repository.FreePort()}";
+        await using var director = SampleProcess.Start("director", folder.Path, ("DIRECTOR_ADDR", address));
+        await using var worker = SampleProcess.Start(
+            "worker",
+            folder.Path,
+            ("DIRECTOR_ADDR", address),
+            ("WORKER_ADDR", $"127.0.0.1:{Repository.FreePort()}"),
+            ("WORKER_LABEL", "busy"),
+            ("WORK_TIME_MS", "15000"));
+        await director.ExpectAsync("busy at 127.0.0.1:");
+        Assert.Contains("(0 connections)", director.Output);
+        await using (var client = SampleProcess.Start("client", folder.Path, ("DIRECTOR_ADDR", address)))
+        {
+            await worker.ExpectAsync("[busy] Processing task: task-1");
+
+            // The pool is printed every ten seconds, and the call runs for fifteen.
+            await director.ExpectAsync("(1 connections)");
+        }
+
+        // The client was killed in the middle of its call.
+        var printed = director.LineCount;
+        await director.ExpectAsync("(0 connections)", 40, printed);
+    }
 }

@@ -27,6 +27,7 @@ internal sealed class TaskLoop(
     private static readonly TimeSpan BetweenTasks = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan BetweenRequests = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan RequestTimeout = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan TaskTimeout = TimeSpan.FromSeconds(30);
 
     private int _issued;
     private string? _unfinished;
@@ -107,7 +108,7 @@ internal sealed class TaskLoop(
             logger.LogInformation("📤 Sending task again: {TaskId}", _unfinished);
         }
 
-        var result = await worker.WithTimeout(RequestTimeout)
+        var result = await worker.WithTimeout(TaskTimeout)
             .ProcessTaskAsync(_unfinished, Encoding.UTF8.GetBytes($"data-{_issued}"), stoppingToken);
         logger.LogInformation("✅ Task {TaskId} completed by worker: {Label}", result.TaskId, result.WorkerLabel);
         _unfinished = null;

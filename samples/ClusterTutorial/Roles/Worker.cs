@@ -22,11 +22,9 @@ internal static class Worker
     }
 }
 
-/// <summary>Processes tasks: waits 100 ms and echoes the data.</summary>
+/// <summary>Processes tasks: waits as long as real work would take, and echoes the data.</summary>
 internal sealed class ComputeService(TutorialSettings settings, FinishedTasks finished, ILogger<ComputeService> logger) : ICompute
 {
-    private static readonly TimeSpan Work = TimeSpan.FromMilliseconds(100);
-
     public async ValueTask<ComputeResult> ProcessTaskAsync(string taskId, byte[] data, CancellationToken cancellationToken)
     {
         if (finished.TryGet(taskId, out var known))
@@ -35,7 +33,7 @@ internal sealed class ComputeService(TutorialSettings settings, FinishedTasks fi
         }
 
         logger.LogInformation("📋 [{Label}] Processing task: {TaskId}", settings.WorkerLabel, taskId);
-        await Task.Delay(Work, cancellationToken);
+        await Task.Delay(settings.WorkTime, cancellationToken);
         return finished.Add(new ComputeResult(taskId, data, settings.WorkerLabel));
     }
 }
