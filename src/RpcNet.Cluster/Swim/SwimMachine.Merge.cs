@@ -49,7 +49,8 @@ internal sealed partial class SwimMachine
         var record = update.Record!;
         if (entry is null)
         {
-            if (_table.Live.Count + 2 > _options.MaxMembers)
+            if (_table.Live.Count + 2 > _options.MaxMembers
+                || !record.SpeaksWith(ClusterProtocol.MinVersion, ClusterProtocol.MaxVersion))
             {
                 Statistics.MembersIgnored++;
                 return;
