@@ -56,4 +56,16 @@ internal static partial class RoutingLog
 
     [LoggerMessage(4043, LogLevel.Debug, "{Method} is sent to {Second} too: {First} has not answered within {Delay}")]
     public static partial void Hedged(ILogger logger, string method, string first, string second, TimeSpan delay);
+
+    [LoggerMessage(4050, LogLevel.Information, "Following the director at {Director}, which names {Count} workers")]
+    public static partial void DirectorFollowed(ILogger logger, string director, int count);
+
+    [LoggerMessage(4051, LogLevel.Warning, "The director at {Director} does not answer; going on with the {Count} workers known: {Reason}")]
+    public static partial void DirectorLost(ILogger logger, string director, int count, string reason);
+
+    [LoggerMessage(4052, LogLevel.Warning, "The director names a worker that cannot be used: id '{Id}', address '{Address}'")]
+    public static partial void DirectorViewMalformed(ILogger logger, string id, string address);
+
+    [LoggerMessage(4053, LogLevel.Debug, "Telling the director that worker {Id} failed did not succeed: {Reason}")]
+    public static partial void ReportFailed(ILogger logger, string id, string reason);
 }

@@ -86,7 +86,7 @@ public sealed partial class WorkerRegistry
         var present = members.Select(static m => m.Identity).ToHashSet();
         foreach (var gone in _workers.Values.Where(w => !present.Contains(w.Identity)).ToList())
         {
-            Remove(gone.Identity, "it is no member any more", failed: true, notices);
+            Remove(gone.Identity, "it is no member any more", failed: false, notices);
         }
 
         foreach (var member in members)

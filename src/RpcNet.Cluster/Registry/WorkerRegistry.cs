@@ -205,6 +205,14 @@ public sealed partial class WorkerRegistry : IAsyncDisposable
         return new ValueTask(_disposal);
     }
 
+    internal Worker? Find(NodeIdentity identity)
+    {
+        lock (_gate)
+        {
+            return _workers.TryGetValue(identity.Id, out var worker) && worker.Identity == identity ? worker : null;
+        }
+    }
+
     internal string DescribeLack(WorkerSelector selector, int tried)
     {
         var wanted = WorkerSelector.Describe(selector.Expression);

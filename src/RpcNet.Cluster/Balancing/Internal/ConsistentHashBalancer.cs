@@ -67,7 +67,7 @@ internal sealed class ConsistentHashBalancer(RandomSource random, double bounded
         return -worker.Capacity / Math.Log(u);
     }
 
-    private static ulong Mix(ulong z)
+    public static ulong Mix(ulong z)
     {
         z = (z ^ (z >> 33)) * 0xFF51AFD7ED558CCD;
         z = (z ^ (z >> 33)) * 0xC4CEB9FE1A85EC53;
