@@ -7,15 +7,14 @@ namespace RpcNet.LoadTest.Coordination;
 /// <summary>A child of the coordinator. Disposal ends it: by the end of its input, or by force after two seconds.</summary>
 internal sealed class ChildProcess : IAsyncDisposable
 {
-    private const int KeptErrorLines = 20;
     private static readonly TimeSpan ExitTimeout = TimeSpan.FromSeconds(2);
 
     private readonly Process _process;
     private readonly string _name;
     private readonly Channel<string> _lines = Channel.CreateUnbounded<string>();
-    private readonly Queue<string> _errors = new();
     private readonly Task _reading;
     private readonly Task _readingErrors;
+    private string? _firstError;
 
     private ChildProcess(Process process, string name)
     {
@@ -76,7 +75,7 @@ internal sealed class ChildProcess : IAsyncDisposable
         catch (ChannelClosedException)
         {
             await _readingErrors;
-            throw new ChildFailedException($"{_name} ended: {string.Join(Environment.NewLine, _errors)}");
+            throw new ChildFailedException($"{_name} ended: {_firstError}");
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
@@ -121,15 +120,12 @@ internal sealed class ChildProcess : IAsyncDisposable
         _lines.Writer.Complete();
     }
 
+    // Read to the end, or the child would block when the pipe is full; an unhandled exception's first line says enough.
     private async Task ReadErrorsAsync()
     {
         while (await _process.StandardError.ReadLineAsync() is { } line)
         {
-            _errors.Enqueue(line);
-            if (_errors.Count > KeptErrorLines)
-            {
-                _errors.Dequeue();
-            }
+            _firstError ??= line;
         }
     }
 }

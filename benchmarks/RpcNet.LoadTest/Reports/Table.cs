@@ -15,6 +15,11 @@ internal static class Table
             output.WriteLine($"### {scenario.Title}; {group.Key.Concurrency:N0} {Unit(scenario)}");
             output.WriteLine();
             WriteAligned(output, [Header(scenario), .. group.Select(r => Cells(scenario, r))]);
+            foreach (var row in group.Where(static r => r.Note is not null))
+            {
+                output.WriteLine();
+                output.WriteLine($"{row.System} {row.Engine}: {row.Note}");
+            }
         }
     }
 
@@ -51,12 +56,12 @@ internal static class Table
         {
             var empty = new string[Header(scenario).Length];
             Array.Fill(empty, "");
-            (empty[0], empty[1], empty[2], empty[^1]) = (r.System, r.Engine, r.Errors == 0 ? "n/a" : "failed", r.Note ?? "");
+            (empty[0], empty[1], empty[2], empty[^1]) = (r.System, r.Engine, r.Errors == 0 ? "n/a" : "failed", Number(r.Errors));
             return empty;
         }
 
         var ratio = r.RatioToGrpc == 0 ? "" : r.RatioToGrpc.ToString("0.00", CultureInfo.InvariantCulture);
-        var errors = r.Errors == 0 ? "0" : $"{r.Errors} ({r.Note})";
+        var errors = Number(r.Errors);
         return scenario switch
         {
             { Kind: WorkKind.Idle } =>

@@ -26,23 +26,23 @@ internal sealed class MemberUpdate
     /// <summary>Always there for Alive and in table exchanges; its incarnation may be lower than the state's.</summary>
     public MemberRecord? Record { get; }
 
-    /// <summary>For Failed: the quarantine that came with it; none for a plain failure.</summary>
-    public QuarantineOrder Quarantine { get; private init; }
+    /// <summary>For Failed: the verdict of most of the subject's monitors, not the end of a suspicion.</summary>
+    public bool IsVerdict { get; private init; }
 
     public int WireSize => _wireSize == 0 ? _wireSize = SwimCodec.MeasureUpdate(this) : _wireSize;
 
     public static MemberUpdate Alive(MemberRecord record) =>
         new(MemberState.Alive, record.Identity, record.Incarnation, default, record);
 
-    public static MemberUpdate Accuse(MemberState state, NodeIdentity subject, ulong incarnation, NodeId accuser, QuarantineOrder quarantine = default) =>
-        new(state, subject, incarnation, accuser, record: null) { Quarantine = quarantine };
+    public static MemberUpdate Accuse(MemberState state, NodeIdentity subject, ulong incarnation, NodeId accuser, bool isVerdict = false) =>
+        new(state, subject, incarnation, accuser, record: null) { IsVerdict = isVerdict };
 
     public static MemberUpdate Left(NodeIdentity subject, ulong incarnation) =>
         new(MemberState.Left, subject, incarnation, subject.Id, record: null);
 
     /// <summary>A row of a table exchange.</summary>
-    public static MemberUpdate Row(MemberState state, NodeIdentity subject, ulong incarnation, NodeId accuser, MemberRecord? record, QuarantineOrder quarantine = default) =>
-        new(state, subject, incarnation, accuser, record) { Quarantine = quarantine };
+    public static MemberUpdate Row(MemberState state, NodeIdentity subject, ulong incarnation, NodeId accuser, MemberRecord? record, bool isVerdict = false) =>
+        new(state, subject, incarnation, accuser, record) { IsVerdict = isVerdict };
 
     public override string ToString() => $"{State} {Subject}@{Incarnation}{(Accuser.IsEmpty ? "" : $" by {Accuser}")}";
 }

@@ -128,10 +128,8 @@ internal static partial class SwimCodec
         var incarnation = ReadCounter(ref reader);
         var accuser = fields > 4 ? ReadNodeId(ref reader) ?? default : default;
         var record = fields > 5 ? ReadRecord(ref reader, subject, maxTagBytes) : null;
-        var number = fields > 6 ? reader.ReadUInt32() : 0;
-        var remaining = fields > 7 ? TimeSpan.FromMilliseconds(Math.Min(reader.ReadUInt64(), 30UL * 86_400_000)) : TimeSpan.Zero;
-        var quarantine = new QuarantineOrder(number, remaining);
-        SkipRest(ref reader, fields - 8);
+        var isVerdict = fields > 6 && reader.ReadBoolean();
+        SkipRest(ref reader, fields - 7);
         switch (state)
         {
             case MemberState.Alive when record is null || record.Incarnation != incarnation:
@@ -139,7 +137,7 @@ internal static partial class SwimCodec
             case MemberState.Alive:
                 return MemberUpdate.Alive(record);
             case MemberState.Suspect or MemberState.Failed or MemberState.Left when record is null || record.Incarnation <= incarnation:
-                return MemberUpdate.Row(state, subject, incarnation, accuser, record, state == MemberState.Failed ? quarantine : default);
+                return MemberUpdate.Row(state, subject, incarnation, accuser, record, state == MemberState.Failed && isVerdict);
             case > MemberState.Left:
                 return null;
             default:

@@ -10,7 +10,7 @@ namespace RpcNet.Cluster.Swim;
 /// <summary>The messages' encoding: MessagePack arrays whose trailing defaults are left out and whose unknown tail is skipped.</summary>
 /// <remarks>
 /// Message: [kind, cluster, from id, from generation, sequence, updates, reply-to, target id, target generation, target address,
-/// text, hashes, bucket count, wanted]. Update: [state, id, generation, incarnation, accuser, record, quarantine number, quarantine ms]. Record:
+/// text, hashes, bucket count, wanted]. Update: [state, id, generation, incarnation, accuser, record, verdict]. Record:
 /// [incarnation, address, tags, flags, min version, max version]. An address is a binary of 4 or 16 bytes and a big-endian port.
 /// </remarks>
 internal static partial class SwimCodec
@@ -85,10 +85,7 @@ internal static partial class SwimCodec
         var fields = CountFields(update);
         size += fields > 4 ? update.Accuser.IsEmpty ? 1 : MeasureString(update.Accuser.Value) : 0;
         size += fields > 5 ? update.Record?.WireSize ?? 1 : 0;
-        return size + (fields > 6
-            ? MessagePackWriter.GetEncodedLength((ulong)update.Quarantine.Number)
-                + MessagePackWriter.GetEncodedLength((ulong)update.Quarantine.Remaining.TotalMilliseconds)
-            : 0);
+        return size + (fields > 6 ? 1 : 0);
     }
 
     public static int MeasureRecord(MemberRecord record)
@@ -118,7 +115,7 @@ internal static partial class SwimCodec
 
     private static int CountFields(MemberUpdate u) => u switch
     {
-        _ when u.Quarantine.Number > 0 => 8,
+        { IsVerdict: true } => 7,
         { Record: not null } => 6,
         _ when !u.Accuser.IsEmpty => 5,
         _ => 4,
@@ -216,8 +213,7 @@ internal static partial class SwimCodec
 
         if (fields > 6)
         {
-            writer.Write(update.Quarantine.Number);
-            writer.Write((ulong)update.Quarantine.Remaining.TotalMilliseconds);
+            writer.Write(update.IsVerdict);
         }
     }
 

@@ -6,6 +6,8 @@ internal sealed partial class SwimMachine
     /// <summary>What a message needs besides its news: header, sequence, target, addresses.</summary>
     private const int MessageOverhead = 256;
 
+    private static readonly TimeSpan SilentSpell = TimeSpan.FromSeconds(2.5);
+
     private readonly Dictionary<NodeId, TimeSpan> _lastNotified = [];
 
     private void GossipTick(TimeSpan now)
@@ -72,8 +74,7 @@ internal sealed partial class SwimMachine
             MemberState.Failed,
             entry.Identity,
             entry.Incarnation,
-            _local.Id,
-            QuarantineOf(entry.Identity)),
+            _local.Id),
         MemberState.Left => MemberUpdate.Left(entry.Identity, entry.Incarnation),
         _ => null,
     };
@@ -84,6 +85,12 @@ internal sealed partial class SwimMachine
     /// </summary>
     private void HearFrom(TimeSpan now, SwimMessage message)
     {
+        if (now - _lastHeard > SilentSpell && _table.Live.Count > 0)
+        {
+            // Cut off in both directions: what the others conclude from the silence has nothing to do with this node's health.
+            _resumedUntil = now + ResumedWindow;
+        }
+
         _lastHeard = now;
         if (!_table.TryGet(message.From.Id, out var sender) || sender.Generation != message.From.Generation)
         {

@@ -53,6 +53,12 @@ internal sealed partial class SwimMachine
             return;
         }
 
+        if (sender.State == MemberState.Failed)
+        {
+            WatchProbation(now, sender);
+            return;
+        }
+
         RefreshRing();
         if (_detector.IsMonitored(sender.Id))
         {

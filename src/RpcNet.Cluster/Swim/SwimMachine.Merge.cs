@@ -7,7 +7,15 @@ internal sealed partial class SwimMachine
 {
     private static readonly TimeSpan ResumedWindow = TimeSpan.FromSeconds(30);
 
+    /// <summary>
+    /// A verdict is reached over seconds while its subject goes on refuting other accusations; it counts against these incarnations too.
+    /// </summary>
+    private const ulong VerdictSlack = 4;
+
+    private static readonly TimeSpan ReturnInterval = TimeSpan.FromSeconds(1);
+
     private TimeSpan _resumedUntil = TimeSpan.MinValue;
+    private TimeSpan _nextReturn = TimeSpan.MinValue;
 
     /// <summary>
     /// Fresh news. The order of precedence for one id: higher generation; within it Left; then higher incarnation; then, at the
@@ -99,7 +107,7 @@ internal sealed partial class SwimMachine
                 NotifyTags(record, tags);
                 break;
             default:
-                if (!MayReturn(now, entry))
+                if (entry.State == MemberState.Failed && !MayReturn(now, entry, record))
                 {
                     return;
                 }
@@ -157,7 +165,6 @@ internal sealed partial class SwimMachine
             {
                 entry = new MemberEntry(subject.Id, subject.Generation, update.Incarnation, state, record: null, now);
                 _table.Add(entry);
-                BeginQuarantine(now, entry.Identity, update.Quarantine);
                 _effects.Changed(entry);
                 Spread(update);
             }
@@ -176,12 +183,20 @@ internal sealed partial class SwimMachine
             {
                 _ when entry.State == MemberState.Left => false,
                 MemberState.Left => true,
-                _ when IsNewQuarantine(subject, update.Quarantine) => true,
-                _ when entry.IsLive => _rules.AccusationApplies(entry, update.Incarnation),
+                _ when entry.IsLive => _rules.AccusationApplies(entry, update.IsVerdict ? update.Incarnation + VerdictSlack : update.Incarnation),
                 _ => update.Incarnation > entry.Incarnation,
             };
             if (!applies)
             {
+                return;
+            }
+
+            if (entry.State == MemberState.Alive && state == MemberState.Failed && !update.IsVerdict)
+            {
+                // The suspicion that must have come before was never heard of here. So it may not have reached the subject either,
+                // which gets its chance to refute now; the accuser has waited long enough already.
+                BeginSuspicion(now, entry, update.Incarnation, update.Accuser, isLastChance: true);
+                Spread(MemberUpdate.Accuse(MemberState.Suspect, subject, update.Incarnation, update.Accuser));
                 return;
             }
         }
@@ -197,7 +212,11 @@ internal sealed partial class SwimMachine
         EndSuspicion(entry);
         _detector.Forget(entry.Id);
         _table.Update(entry, generation, incarnation, state, record, now);
-        BeginQuarantine(now, entry.Identity, update.Quarantine);
+        if (state == MemberState.Failed)
+        {
+            BeginProbation(now, entry, update.IsVerdict);
+        }
+
         _effects.Changed(entry);
         if (wasLive)
         {
@@ -284,18 +303,24 @@ internal sealed partial class SwimMachine
             case MemberState.Left:
                 BeginNewGeneration(now, update.Subject.Generation + 1);
                 break;
-            case MemberState.Failed when IsNewQuarantine(_local.Identity, update.Quarantine):
-                OnOwnQuarantine(now, update);
+            case MemberState.Suspect:
+                Refute(now, update.Incarnation);
                 break;
             default:
-                Refute(now, update.Incarnation);
+                if (now >= _nextReturn)
+                {
+                    // On probation every refutation is refused, and each new accusation would call for the next one.
+                    _nextReturn = now + ReturnInterval;
+                    Refute(now, update.Incarnation);
+                }
+
                 break;
         }
     }
 
     private void Refute(TimeSpan now, ulong accused)
     {
-        if (!_rules.CallsForRefutation(_local.Incarnation, accused) || IsSilenced(now))
+        if (!_rules.CallsForRefutation(_local.Incarnation, accused))
         {
             return;
         }
@@ -306,7 +331,7 @@ internal sealed partial class SwimMachine
             now,
             _rules.RefutingIncarnation(_local.Incarnation, accused),
             _local.Tags,
-            now < _resumedUntil ? RecordFlags.Resumed : RecordFlags.None);
+            now < _resumedUntil || IsPartitioned ? RecordFlags.Resumed : RecordFlags.None);
     }
 
     private void Republish(TimeSpan now, ulong incarnation, FrozenDictionary<string, string> tags, RecordFlags flags)

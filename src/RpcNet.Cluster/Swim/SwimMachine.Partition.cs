@@ -6,12 +6,17 @@ namespace RpcNet.Cluster.Swim;
 /// </summary>
 internal sealed partial class SwimMachine
 {
+    /// <summary>How long after a partition healed its stragglers come back without questions.</summary>
+    private static readonly TimeSpan AfterHealing = TimeSpan.FromMinutes(1);
+
     private MemberRecord[] _stableView = [];
     private Dictionary<NodeId, MemberRecord> _unreachable = [];
     private Dictionary<NodeId, MemberRecord>? _partition;
     private TimeSpan _lastHeard;
     private TimeSpan _viewChanged;
     private TimeSpan _unreachableChanged;
+    private Dictionary<NodeId, MemberRecord> _healed = [];
+    private TimeSpan _healedUntil = TimeSpan.MinValue;
     private long _viewVersion = -1;
     private long _stableVersion = -1;
 
@@ -19,6 +24,9 @@ internal sealed partial class SwimMachine
     public bool HasQuorum { get; private set; } = true;
 
     public bool IsPartitioned => _partition is not null;
+
+    private bool IsBehindPartition(TimeSpan now, NodeId id) =>
+        _partition?.ContainsKey(id) == true || (now < _healedUntil && _healed.ContainsKey(id));
 
     private void StartPartitionDetector(TimeSpan now)
     {
@@ -149,6 +157,8 @@ internal sealed partial class SwimMachine
 
     private void ReportHealing(TimeSpan now, Dictionary<NodeId, MemberRecord> known, MemberRecord[] returned)
     {
+        _healed = known;
+        _healedUntil = now + AfterHealing;
         var missing = known.Values.Where(r => _unreachable.ContainsKey(r.Id)).ToArray();
         _partition = null;
         _viewChanged = now;

@@ -1,71 +1,72 @@
 namespace RpcNet.Cluster.Swim;
 
 /// <summary>
-/// Quarantine: the monitors of a member compare notes, and when most of them miss most of its heartbeats, it is taken out for a
-/// while, whatever it refutes.
+/// Members that flap. The monitors of a member compare notes, and when most of them miss most of its heartbeats, it is taken out
+/// although it refutes. And whoever failed comes back only on the word of a monitor that has received its heartbeats without a gap
+/// for a while, which doubles with each relapse; unless its failure has an explanation.
 /// </summary>
 internal sealed partial class SwimMachine
 {
+    /// <summary>With fewer live members there are too few monitors to ask.</summary>
+    private const int LeastMembersForProbation = 4;
+
+    private const int MaxExcuses = 3;
+
     private static readonly TimeSpan ComplaintInterval = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan ComplaintLifetime = TimeSpan.FromSeconds(6);
 
-    private readonly Dictionary<NodeId, Confinement> _confinements = [];
+    private readonly Dictionary<NodeId, Probation> _probations = [];
     private readonly Dictionary<NodeId, Dictionary<NodeId, TimeSpan>> _complaints = [];
     private readonly List<MemberEntry> _panel = [];
     private readonly List<MemberEntry> _complainedAbout = [];
     private TimeSpan _nextComplaints;
-    private TimeSpan _silencedUntil = TimeSpan.MinValue;
-    private ulong _accusedWhileSilenced;
 
-    /// <summary>Whether an order for this life is newer than the last one known.</summary>
-    private bool IsNewQuarantine(NodeIdentity subject, QuarantineOrder order) => order.Number > LastQuarantine(subject);
-
-    private uint LastQuarantine(NodeIdentity subject) =>
-        _confinements.TryGetValue(subject.Id, out var confinement) && confinement.Generation == subject.Generation
-            ? confinement.Number
-            : 0;
-
-    private bool IsQuarantined(TimeSpan now, MemberEntry entry) =>
-        _confinements.TryGetValue(entry.Id, out var confinement)
-        && confinement.Generation == entry.Generation
-        && now < confinement.Until;
-
-    private QuarantineOrder QuarantineOf(NodeIdentity subject) =>
-        _confinements.TryGetValue(subject.Id, out var confinement)
-        && confinement.Generation == subject.Generation
-        && confinement.Until > _now
-            ? new QuarantineOrder(confinement.Number, confinement.Until - _now)
-            : default;
-
-    private bool IsSilenced(TimeSpan now) => now < _silencedUntil;
-
-    private bool MayReturn(TimeSpan now, MemberEntry entry) => !IsQuarantined(now, entry);
-
-    private void BeginQuarantine(TimeSpan now, NodeIdentity subject, QuarantineOrder order)
+    /// <summary>
+    /// Whether a failed member that announces itself with a higher incarnation is a member again. Yes when somebody else passes the
+    /// news on, for whom it is one; when it stood still or was cut off and says so; when it is back from behind a partition; and when
+    /// its heartbeats have been coming without a gap for long enough.
+    /// </summary>
+    private bool MayReturn(TimeSpan now, MemberEntry entry, MemberRecord record)
     {
-        if (IsNewQuarantine(subject, order))
+        if (!_options.Quarantine.Enabled
+            || !_options.Phi.Enabled
+            || LiveCount < LeastMembersForProbation
+            || _source != record.Id
+            || IsBehindPartition(now, record.Id)
+            || !_probations.TryGetValue(entry.Id, out var probation)
+            || probation.Generation != entry.Generation)
         {
-            _confinements[subject.Id] = new Confinement(
-                subject.Generation,
-                order.Number,
-                now + Min(order.Remaining, _options.Quarantine.MaxDelay));
+            return true;
         }
-    }
 
-    private void OnOwnQuarantine(TimeSpan now, MemberUpdate update)
-    {
-        BeginQuarantine(now, _local.Identity, update.Quarantine);
-        _silencedUntil = _confinements[_local.Id].Until;
-        _accusedWhileSilenced = Math.Max(_accusedWhileSilenced, update.Incarnation);
-    }
-
-    /// <summary>After its quarantine the node speaks up again, above everything that was said against it.</summary>
-    private void EndSilence(TimeSpan now)
-    {
-        if (_silencedUntil != TimeSpan.MinValue && now >= _silencedUntil)
+        if (record.Flags.HasFlag(RecordFlags.Resumed) && !probation.IsVerdict && probation.Failures <= MaxExcuses)
         {
-            _silencedUntil = TimeSpan.MinValue;
-            Republish(now, Math.Max(_local.Incarnation, _accusedWhileSilenced) + 1, _local.Tags, RecordFlags.None);
+            return true;
+        }
+
+        var options = _options.Quarantine;
+        var required = Min(options.Probation * Math.Pow(2, Math.Min(probation.Failures - 1, 20)), options.MaxProbation);
+        return probation.IsClean(now, required, _options.Phi.HeartbeatInterval);
+    }
+
+    private void BeginProbation(TimeSpan now, MemberEntry entry, bool isVerdict)
+    {
+        if (!_probations.TryGetValue(entry.Id, out var probation)
+            || probation.Generation != entry.Generation
+            || now - probation.LastFailure > 2 * _options.Quarantine.MaxProbation)
+        {
+            _probations[entry.Id] = probation = new Probation(entry.Generation);
+        }
+
+        probation.Fail(now, isVerdict);
+    }
+
+    /// <summary>A failed member goes on sending its heartbeats to its successors, which may have to vouch for it.</summary>
+    private void WatchProbation(TimeSpan now, MemberEntry entry)
+    {
+        if (_probations.TryGetValue(entry.Id, out var probation))
+        {
+            probation.Beat(now, _options.Phi.HeartbeatInterval + _options.Phi.AcceptablePause);
         }
     }
 
@@ -135,16 +136,57 @@ internal sealed partial class SwimMachine
 
         tally.Clear();
         Statistics.Quarantines++;
-        var number = LastQuarantine(subject.Identity) + 1;
-        var delay = Min(_options.Quarantine.Delay * Math.Pow(2, Math.Min(number - 1, 20)), _options.Quarantine.MaxDelay);
         Bury(
             now,
             subject,
             subject.Generation,
             subject.Incarnation,
             MemberState.Failed,
-            MemberUpdate.Accuse(MemberState.Failed, subject.Identity, subject.Incarnation, _local.Id, new QuarantineOrder(number, delay)));
+            MemberUpdate.Accuse(MemberState.Failed, subject.Identity, subject.Incarnation, _local.Id, isVerdict: true));
     }
 
-    private readonly record struct Confinement(ulong Generation, uint Number, TimeSpan Until);
+    /// <summary>What is known of a member's failures in one life, and of its heartbeats since the last one.</summary>
+    private sealed class Probation(ulong generation)
+    {
+        private const double CleanShare = 0.8;
+
+        private TimeSpan _cleanSince = TimeSpan.MaxValue;
+        private TimeSpan _lastBeat;
+        private int _beats;
+
+        public ulong Generation { get; } = generation;
+
+        public int Failures { get; private set; }
+
+        /// <summary>Whether the last failure was a verdict of the monitors.</summary>
+        public bool IsVerdict { get; private set; }
+
+        public TimeSpan LastFailure { get; private set; }
+
+        public void Fail(TimeSpan now, bool isVerdict)
+        {
+            Failures++;
+            IsVerdict = isVerdict;
+            LastFailure = now;
+            _cleanSince = TimeSpan.MaxValue;
+        }
+
+        public void Beat(TimeSpan now, TimeSpan longestGap)
+        {
+            if (_cleanSince == TimeSpan.MaxValue || now - _lastBeat > longestGap)
+            {
+                _cleanSince = now;
+                _beats = 0;
+            }
+
+            _lastBeat = now;
+            _beats++;
+        }
+
+        public bool IsClean(TimeSpan now, TimeSpan required, TimeSpan interval) =>
+            _cleanSince != TimeSpan.MaxValue
+            && now - _cleanSince >= required
+            && now - _lastBeat <= 2 * interval
+            && _beats >= CleanShare * ((now - _cleanSince) / interval);
+    }
 }

@@ -30,7 +30,7 @@ internal sealed partial class SwimMachine
         Spread(update);
     }
 
-    private void BeginSuspicion(TimeSpan now, MemberEntry entry, ulong incarnation, NodeId accuser, double? phi = null)
+    private void BeginSuspicion(TimeSpan now, MemberEntry entry, ulong incarnation, NodeId accuser, double? phi = null, bool isLastChance = false)
     {
         var wasSuspect = entry.State == MemberState.Suspect;
         EndSuspicion(entry);
@@ -42,7 +42,7 @@ internal sealed partial class SwimMachine
             accuser,
             now,
             min,
-            _rules.ExpectedConfirmations(_options.SuspicionMultiplier, LiveCount));
+            isLastChance ? 0 : _rules.ExpectedConfirmations(_options.SuspicionMultiplier, LiveCount));
         _suspicions[entry.Id] = suspicion;
         Schedule(suspicion);
         _effects.Changed(entry);

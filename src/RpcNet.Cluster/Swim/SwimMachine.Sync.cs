@@ -328,8 +328,7 @@ internal sealed partial class SwimMachine
         entry.Identity,
         entry.Incarnation,
         entry.State == MemberState.Suspect && _suspicions.TryGetValue(entry.Id, out var suspicion) ? suspicion.Originator : _local.Id,
-        entry.IsLive ? entry.Record : null,
-        QuarantineOf(entry.Identity));
+        entry.IsLive ? entry.Record : null);
 
     /// <summary>
     /// Rows are old news. A member that the peer holds for dead may merely have been cut off from it, so it is asked, and gets the
@@ -355,9 +354,6 @@ internal sealed partial class SwimMachine
                     MergeSuspectRow(now, entry, row);
                     break;
                 case MemberState.Left when entry is not null:
-                    MergeDead(now, entry, row);
-                    break;
-                case MemberState.Failed when entry is not null && IsNewQuarantine(row.Subject, row.Quarantine):
                     MergeDead(now, entry, row);
                     break;
                 case MemberState.Failed when entry is { IsLive: true }:

@@ -12,7 +12,6 @@ internal sealed partial class SwimMachine
         _nextUpkeep = After(_nextUpkeep, UpkeepInterval, now);
         WatchForPartition(now);
         CompareNotes(now);
-        EndSilence(now);
         ForgetTheDead(now);
     }
 
@@ -26,7 +25,7 @@ internal sealed partial class SwimMachine
         var excess = _table.Dead.Count - _options.MaxDeadMembers;
         foreach (var entry in _table.Dead)
         {
-            if (now - entry.StateSince > _options.DeadMemberRetention && !IsQuarantined(now, entry))
+            if (now - entry.StateSince > _options.DeadMemberRetention)
             {
                 _forgotten.Add(entry);
             }
@@ -43,7 +42,7 @@ internal sealed partial class SwimMachine
             _table.Remove(entry);
             _queue.Remove(entry.Id);
             _lastNotified.Remove(entry.Id);
-            _confinements.Remove(entry.Id);
+            _probations.Remove(entry.Id);
             _complaints.Remove(entry.Id);
         }
 

@@ -41,6 +41,7 @@ internal sealed partial class SwimMachine
     private TimeSpan _lastGossip = TimeSpan.MinValue;
     private TimeSpan _noJudgementUntil = TimeSpan.MinValue;
     private int _localHealth;
+    private NodeId _source;
 
     public SwimMachine(
         ClusterOptions options,
@@ -230,6 +231,7 @@ internal sealed partial class SwimMachine
             return;
         }
 
+        _source = message.From.Id;
         HearFrom(now, message);
         foreach (var update in message.Updates)
         {

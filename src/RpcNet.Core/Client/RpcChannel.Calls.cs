@@ -1,5 +1,7 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using RpcNet.Client.Internal;
+using RpcNet.Diagnostics;
 using RpcNet.Framing;
 
 namespace RpcNet.Client;
@@ -16,9 +18,41 @@ public sealed partial class RpcChannel
         CancellationToken cancellationToken)
     {
         var timeout = EffectiveTimeout(method, options);
-        return _pipelines.IsEmpty
-            ? SendUnaryAsync(method, request, options, timeout, context: null, cancellationToken)
-            : FilterUnaryAsync(method, request, options, timeout, cancellationToken);
+        return RpcTelemetry.IsClientEnabled
+            ? MeasureUnaryAsync(method, request, options, timeout, cancellationToken)
+            : InvokeUnaryAsync(method, request, options, timeout, cancellationToken);
+    }
+
+    private ValueTask<TResponse> InvokeUnaryAsync<TRequest, TResponse>(
+        RpcUnaryMethod<TRequest, TResponse> method,
+        TRequest request,
+        RpcCallOptions? options,
+        TimeSpan? timeout,
+        CancellationToken cancellationToken) => _pipelines.IsEmpty
+        ? SendUnaryAsync(method, request, options, timeout, context: null, cancellationToken)
+        : FilterUnaryAsync(method, request, options, timeout, cancellationToken);
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<TResponse> MeasureUnaryAsync<TRequest, TResponse>(
+        RpcUnaryMethod<TRequest, TResponse> method,
+        TRequest request,
+        RpcCallOptions? options,
+        TimeSpan? timeout,
+        CancellationToken cancellationToken)
+    {
+        var started = _time.GetTimestamp();
+        var activity = RpcTelemetry.StartClient(method);
+        try
+        {
+            var response = await InvokeUnaryAsync(method, request, options, timeout, cancellationToken).ConfigureAwait(false);
+            RpcTelemetry.EndClient(activity, method, _peer, _time.GetElapsedTime(started), error: null);
+            return response;
+        }
+        catch (Exception e)
+        {
+            RpcTelemetry.EndClient(activity, method, _peer, _time.GetElapsedTime(started), e);
+            throw;
+        }
     }
 
     /// <inheritdoc/>
@@ -30,7 +64,33 @@ public sealed partial class RpcChannel
         CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(input);
-        return ClientStreamingAsync(method, request, input, options, EffectiveTimeout(method, options), cancellationToken);
+        var timeout = EffectiveTimeout(method, options);
+        return RpcTelemetry.IsClientEnabled
+            ? MeasureClientStreamingAsync(method, request, input, options, timeout, cancellationToken)
+            : ClientStreamingAsync(method, request, input, options, timeout, cancellationToken);
+    }
+
+    private async ValueTask<TOutput> MeasureClientStreamingAsync<TRequest, TInput, TOutput>(
+        RpcStreamingMethod<TRequest, TInput, TOutput> method,
+        TRequest request,
+        IAsyncEnumerable<TInput> input,
+        RpcCallOptions? options,
+        TimeSpan? timeout,
+        CancellationToken cancellationToken)
+    {
+        var started = _time.GetTimestamp();
+        var activity = RpcTelemetry.StartClient(method);
+        try
+        {
+            var output = await ClientStreamingAsync(method, request, input, options, timeout, cancellationToken).ConfigureAwait(false);
+            RpcTelemetry.EndClient(activity, method, _peer, _time.GetElapsedTime(started), error: null);
+            return output;
+        }
+        catch (Exception e)
+        {
+            RpcTelemetry.EndClient(activity, method, _peer, _time.GetElapsedTime(started), e);
+            throw;
+        }
     }
 
     /// <inheritdoc/>
@@ -39,8 +99,59 @@ public sealed partial class RpcChannel
         TRequest request,
         IAsyncEnumerable<TInput>? input,
         RpcCallOptions? options,
-        CancellationToken cancellationToken) =>
-        StreamingAsync(method, request, input, options, cancellationToken);
+        CancellationToken cancellationToken) => RpcTelemetry.IsClientEnabled
+        ? MeasureStreamingAsync(method, request, input, options, cancellationToken)
+        : StreamingAsync(method, request, input, options, cancellationToken);
+
+    private async IAsyncEnumerable<TOutput> MeasureStreamingAsync<TRequest, TInput, TOutput>(
+        RpcStreamingMethod<TRequest, TInput, TOutput> method,
+        TRequest request,
+        IAsyncEnumerable<TInput>? input,
+        RpcCallOptions? options,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var started = _time.GetTimestamp();
+        var caller = Activity.Current;
+        var activity = RpcTelemetry.StartClient(method);
+        Exception? error = null;
+        try
+        {
+            var items = StreamingAsync(method, request, input, options, cancellationToken).GetAsyncEnumerator(cancellationToken);
+            await using (items.ConfigureAwait(false))
+            {
+                while (true)
+                {
+                    try
+                    {
+                        // An iterator's context is its consumer's: the span is current only while the call itself runs.
+                        Activity.Current = activity ?? Activity.Current;
+                        if (!await items.MoveNextAsync().ConfigureAwait(false))
+                        {
+                            yield break;
+                        }
+                    }
+                    catch (Exception e)
+                    {
+                        error = e;
+                        throw;
+                    }
+                    finally
+                    {
+                        if (activity is not null)
+                        {
+                            Activity.Current = caller;
+                        }
+                    }
+
+                    yield return items.Current;
+                }
+            }
+        }
+        finally
+        {
+            RpcTelemetry.EndClient(activity, method, _peer, _time.GetElapsedTime(started), error);
+        }
+    }
 
     private ValueTask<TResponse> SendUnaryAsync<TRequest, TResponse>(
         RpcUnaryMethod<TRequest, TResponse> method,

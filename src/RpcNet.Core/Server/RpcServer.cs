@@ -2,6 +2,7 @@ using System.Net.Security;
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
+using RpcNet.Diagnostics;
 using RpcNet.Framing;
 using RpcNet.Server.Internal;
 using RpcNet.Transports;
@@ -80,12 +81,14 @@ public sealed class RpcServer : IConnectionHandler
         ArgumentNullException.ThrowIfNull(connection);
         var serving = new ServerConnection(this, connection, _time, _logger);
         _connections[serving] = 0;
+        RpcTelemetry.Add(serving);
         try
         {
             await serving.RunAsync(cancellationToken).ConfigureAwait(false);
         }
         finally
         {
+            RpcTelemetry.Remove(serving);
             _connections.TryRemove(serving, out _);
         }
     }

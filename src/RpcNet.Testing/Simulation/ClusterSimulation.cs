@@ -21,6 +21,7 @@ public sealed partial class ClusterSimulation
     private readonly SwimRules? _rules;
     private readonly InvariantChecker? _checker;
     private long _order;
+    private TimeSpan _nextLook;
     private TimeSpan _nextSecond = TimeSpan.FromSeconds(1);
 
     /// <summary>Creates the nodes and starts them all at once.</summary>
@@ -53,6 +54,7 @@ public sealed partial class ClusterSimulation
             foreach (var node in _nodes)
             {
                 node.Machine.Preload(records, Now);
+                _checker?.Preloaded(node);
             }
         }
 
@@ -160,6 +162,32 @@ public sealed partial class ClusterSimulation
 
     /// <summary>Whether all running nodes have the same view, and it holds exactly the running nodes.</summary>
     public bool IsConverged() => Divergence() is null;
+
+    /// <summary><see cref="IsConverged"/>, looked at once a virtual second.</summary>
+    internal bool IsConvergedEverySecond() => IsDue(TimeSpan.FromSeconds(1)) && IsConverged();
+
+    /// <summary>Whether every running node has all running nodes as members, looked at every 100 ms.</summary>
+    internal bool IsFullyJoinedEveryTick()
+    {
+        if (!IsDue(TimeSpan.FromMilliseconds(100)))
+        {
+            return false;
+        }
+
+        var running = _nodes.Count(n => n.IsRunning);
+        return _nodes.TrueForAll(n => !n.IsRunning || n.Machine.LiveCount == running);
+    }
+
+    private bool IsDue(TimeSpan period)
+    {
+        if (Now < _nextLook)
+        {
+            return false;
+        }
+
+        _nextLook = Now + period;
+        return true;
+    }
 
     /// <summary>What keeps the views from being equal, or null.</summary>
     public string? Divergence()

@@ -30,8 +30,8 @@ public static class FaultSweep
             Seeds = random.Next(1, 4),
             Cluster = new ClusterOptions
             {
-                // Quarantines must be over when the calm is.
-                Quarantine = { Delay = TimeSpan.FromSeconds(5), MaxDelay = TimeSpan.FromSeconds(10) },
+                // Probations must be over when the calm is.
+                Quarantine = { Probation = TimeSpan.FromSeconds(5), MaxProbation = TimeSpan.FromSeconds(10) },
             },
             EncodeMessages = random.Next(4) == 0,
             Network = new NetworkConditions

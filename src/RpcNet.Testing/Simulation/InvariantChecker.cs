@@ -41,6 +41,17 @@ internal sealed class InvariantChecker(ClusterSimulation simulation)
         }
     }
 
+    /// <summary>A node knows all others from the start.</summary>
+    public void Preloaded(SimulatedNode node)
+    {
+        foreach (var entry in node.Machine.Table.Live)
+        {
+            Raise(entry.Record!);
+            _sights[(node.Index, entry.Id)] = new Sight(entry.Generation, entry.Incarnation, entry.State);
+            _eventStates[(node.Index, entry.Id)] = (entry.Generation, EventState.Alive);
+        }
+    }
+
     public void Changed(SimulatedNode observer, MemberEntry entry)
     {
         CheckRaisedBySubject(observer, entry.Identity, entry.Incarnation);

@@ -19,7 +19,7 @@ public sealed class DrainTests
 
         var drain = fixture.Server.DrainAsync("maintenance", TimeSpan.FromSeconds(20));
         await Eventually.True(() => !fixture.Channel.IsReady);
-        Assert.Contains(states, s => s is { State: RpcChannelState.Idle, Reason: "maintenance" });
+        Assert.Contains(states, s => s.Reason == "maintenance");
         var fault = await Eventually.Fault(fixture.Client.TouchAsync());
         Assert.Equal((RpcStatusCode.Unavailable, false), (fault.Status, fault.MayHaveExecuted));
         Assert.False(drain.IsCompleted);
@@ -58,6 +58,22 @@ public sealed class DrainTests
             Assert.True(await Eventually.Soon(fixture.Server.DrainAsync("bye", TimeSpan.FromSeconds(20))));
             await Eventually.Soon(Task.WhenAll(workers));
         }
+    }
+
+    [Fact]
+    public async Task DrainingServer_IsNotConnectedToAgainAndAgain()
+    {
+        await using var fixture = await RpcFixture.StartAsync();
+        await fixture.Server.DrainAsync("bye", TimeSpan.FromSeconds(20));
+        var attempts = 0;
+        fixture.Channel.StateChanged += (_, change) => attempts += change.State == RpcChannelState.Connecting ? 1 : 0;
+        for (var i = 0; i < 200; i++)
+        {
+            var fault = await Eventually.Fault(fixture.Client.TouchAsync());
+            Assert.Equal((RpcStatusCode.Unavailable, false), (fault.Status, fault.MayHaveExecuted));
+        }
+
+        Assert.InRange(attempts, 1, 20);
     }
 
     [Fact]

@@ -11,6 +11,9 @@ namespace RpcNet.Client.Internal;
 internal sealed partial class ChannelConnection(
     ITransport transport, RpcChannelOptions options, TimeProvider time, Random random, ILogger logger) : IAsyncDisposable
 {
+    /// <summary>A server that says GOAWAY sooner than this after connecting is not tried again at once.</summary>
+    private static readonly TimeSpan YoungAge = TimeSpan.FromSeconds(1);
+
     private readonly Lock _gate = new();
     private readonly HashSet<Task> _disposals = [];
     private readonly CancellationTokenSource _disposing = new();
@@ -18,6 +21,7 @@ internal sealed partial class ChannelConnection(
     private Task<ClientConnection>? _connecting;
     private RpcFaultException? _lastFailure;
     private long _retryAt;
+    private long _readySince;
     private int _failures;
     private bool _disposed;
     private Task? _disposal;
@@ -150,8 +154,8 @@ internal sealed partial class ChannelConnection(
             lock (_gate)
             {
                 _ready = connection;
+                _readySince = time.GetTimestamp();
                 _connecting = null;
-                _failures = 0;
                 _lastFailure = null;
                 _changes.Enqueue((RpcChannelState.Ready, null));
             }
@@ -171,8 +175,7 @@ internal sealed partial class ChannelConnection(
             lock (_gate)
             {
                 _connecting = null;
-                _lastFailure = failure;
-                _retryAt = time.GetTimestamp() + (long)(NextDelay().TotalSeconds * time.TimestampFrequency);
+                BackOff(failure);
                 _changes.Enqueue((RpcChannelState.TransientFailure, failure.Message));
             }
 
@@ -253,6 +256,12 @@ internal sealed partial class ChannelConnection(
         _ => e.Message,
     };
 
+    private void BackOff(RpcFaultException failure)
+    {
+        _lastFailure = failure;
+        _retryAt = time.GetTimestamp() + (long)(NextDelay().TotalSeconds * time.TimestampFrequency);
+    }
+
     /// <summary>min(MaxReconnectDelay, MaxReconnectDelay/100 · 2^failures), ±20 %.</summary>
     private TimeSpan NextDelay()
     {
@@ -272,7 +281,21 @@ internal sealed partial class ChannelConnection(
             }
 
             _ready = null;
-            _changes.Enqueue((RpcChannelState.Idle, connection.GoAwayReason));
+            if (time.GetElapsedTime(_readySince) >= YoungAge)
+            {
+                _failures = 0;
+                _changes.Enqueue((RpcChannelState.Idle, connection.GoAwayReason));
+            }
+            else if (connection.GoAwayReason is { } reason)
+            {
+                BackOff(Faults.Unavailable($"The server at {options.EndPoint} takes no calls: {reason}", mayHaveExecuted: false));
+                _changes.Enqueue((RpcChannelState.TransientFailure, reason));
+            }
+            else
+            {
+                _changes.Enqueue((RpcChannelState.Idle, null));
+            }
+
             var disposal = Task.Run(() => RetireAsync(connection));
             _disposals.Add(disposal);
             _ = disposal.ContinueWith(

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using RpcNet.Diagnostics;
 using RpcNet.Framing;
 using RpcNet.Transports;
 
@@ -232,7 +233,7 @@ internal sealed partial class ClientConnection
                 ReleaseSlot(callId);
                 if (call is null)
                 {
-                    Interlocked.Increment(ref _lateFrames);
+                    NoteLateFrame();
                 }
                 else
                 {
@@ -273,7 +274,7 @@ internal sealed partial class ClientConnection
                 }
             }
 
-            Interlocked.Increment(ref _lateFrames);
+            NoteLateFrame();
             stream.AbortRead(RpcErrorCode.NoError);
         }
         catch (TransportException e) when (e.Error == TransportError.StreamAborted)
@@ -307,6 +308,12 @@ internal sealed partial class ClientConnection
         {
             return _largeResponses.Remove(callId, out var call) ? call : _calls.TryTake(callId);
         }
+    }
+
+    private void NoteLateFrame()
+    {
+        Interlocked.Increment(ref _lateFrames);
+        RpcTelemetry.LateFrame();
     }
 
     private void ReleaseSlot(uint callId)

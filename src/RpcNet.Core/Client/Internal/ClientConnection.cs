@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using Microsoft.Extensions.Logging;
+using RpcNet.Diagnostics;
 using RpcNet.Framing;
 using RpcNet.Transports;
 
@@ -61,6 +62,9 @@ internal sealed partial class ClientConnection : IAsyncDisposable
     /// <summary>The server's reason for GOAWAY, or null.</summary>
     public string? GoAwayReason => _goAway;
 
+    /// <summary>Calls of every kind.</summary>
+    public int AllCallsInFlight => _calls.Used + Volatile.Read(ref _streamCalls);
+
     /// <summary>Calls on lanes whose terminal frame has not come.</summary>
     public int CallsInFlight => _calls.Used;
 
@@ -100,6 +104,7 @@ internal sealed partial class ClientConnection : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        RpcTelemetry.Remove(this);
         Fail(Faults.Unavailable("The channel was disposed.", mayHaveExecuted: true));
         await _transport.CloseAsync(RpcErrorCode.NoError).ConfigureAwait(false);
         await _accepting.ConfigureAwait(false);
@@ -239,6 +244,7 @@ internal sealed partial class ClientConnection : IAsyncDisposable
         }
 
         _lanes = lanes;
+        RpcTelemetry.Add(this);
         if (_failure is { } failure)
         {
             throw failure;

@@ -1,4 +1,6 @@
+using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Logging;
+using RpcNet.Diagnostics;
 using RpcNet.Framing;
 
 namespace RpcNet.Server.Internal;
@@ -70,8 +72,24 @@ internal abstract partial class ServerCall
         }
     }
 
-    /// <summary>Runs the handler in its scope; null when it succeeded.</summary>
-    protected async ValueTask<RpcFaultException?> RunHandlerAsync()
+    /// <summary>Runs the handler in its scope, measured when someone listens; null when it succeeded.</summary>
+    protected ValueTask<RpcFaultException?> RunHandlerAsync() =>
+        RpcTelemetry.IsServerEnabled ? RunMeasuredHandlerAsync() : RunScopedHandlerAsync();
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<RpcFaultException?> RunMeasuredHandlerAsync()
+    {
+        var time = Connection.Time;
+        var started = time.GetTimestamp();
+        var method = Method.Descriptor;
+        var activity = RpcTelemetry.StartServer(method, Extension);
+        var fault = await RunScopedHandlerAsync().ConfigureAwait(false);
+        RpcTelemetry.EndServer(activity, method, time.GetElapsedTime(started), fault);
+        return fault;
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<RpcFaultException?> RunScopedHandlerAsync()
     {
         try
         {

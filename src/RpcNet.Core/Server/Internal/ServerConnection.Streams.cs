@@ -1,5 +1,6 @@
 using System.Net;
 using Microsoft.Extensions.Logging;
+using RpcNet.Diagnostics;
 using RpcNet.Framing;
 using RpcNet.Transports;
 
@@ -50,9 +51,13 @@ internal sealed partial class ServerConnection
             {
                 await FailAsync(e).ConfigureAwait(false);
             }
+            catch (TransportException e) when (e.Error == TransportError.StreamAborted && !stream.CanWrite)
+            {
+                await FailAsync(new RpcProtocolException("The client reset a lane or its control stream.")).ConfigureAwait(false);
+            }
             catch (TransportException)
             {
-                // The stream or the connection has ended; the accept loop tells which.
+                // The call or the connection has ended; the accept loop tells which.
             }
             catch (OperationCanceledException)
             {
@@ -181,6 +186,7 @@ internal sealed partial class ServerConnection
         Server.Services.TryGet(extension.Method ?? "", out var method);
         if (TryAccept(method, extension, out var serializer) is { } refusal)
         {
+            RpcTelemetry.CallRefused(refusal.Status);
             using var writer = new StreamFrameWriter(stream);
             using var scratch = new PooledBufferWriter();
             Faults.WriteExtension(refusal, trailers: null, MaxMetadataBytes, scratch);

@@ -1,4 +1,5 @@
 using System.Text;
+using RpcNet.Diagnostics;
 using RpcNet.Framing;
 using RpcNet.Transports;
 
@@ -40,11 +41,10 @@ internal sealed class ServerLane : IDisposable
             while (reader.TryRead(out var frame))
             {
                 OnFrame(frame);
-            }
-
-            while (!Writer.HasRoom)
-            {
-                await Writer.WaitForRoomAsync().WaitAsync(cancellationToken).ConfigureAwait(false);
+                while (!Writer.HasRoom)
+                {
+                    await Writer.WaitForRoomAsync().WaitAsync(cancellationToken).ConfigureAwait(false);
+                }
             }
         }
         while (await reader.FillAsync(cancellationToken).ConfigureAwait(false));
@@ -178,6 +178,7 @@ internal sealed class ServerLane : IDisposable
         var extension = FrameExtension.Read(frame.Extension);
         if (Connection.TryAccept(method, extension, out var serializer) is { } refusal)
         {
+            RpcTelemetry.CallRefused(refusal.Status);
             WriteFault(callId, refusal, context: null, FrameFlags.NotExecuted);
             return;
         }

@@ -17,4 +17,7 @@ internal static partial class SystemNetQuicLog
 
     [LoggerMessage(1103, LogLevel.Error, "Stream {StreamId} could not be freed")]
     public static partial void StreamDisposalFailed(ILogger logger, Exception e, long streamId);
+
+    [LoggerMessage(1104, LogLevel.Error, "The listener at {Listener} has failed and accepts no more connections")]
+    public static partial void ListenerFailed(ILogger logger, Exception e, EndPoint listener);
 }
