@@ -115,8 +115,8 @@ public sealed class ClusterOptions
     /// A node that is woken this much too late takes itself for paused: it drops its pending verdicts and gives all suspects as
     /// much time again. <see cref="TimeSpan.Zero"/> switches the guard off.
     /// </summary>
-    /// <value>0 or 50 ms … 1 min; default 300 ms.</value>
-    public TimeSpan PauseThreshold { get; set; } = TimeSpan.FromMilliseconds(300);
+    /// <value>0 or 50 ms … 1 min; default 500 ms.</value>
+    public TimeSpan PauseThreshold { get; set; } = TimeSpan.FromMilliseconds(500);
 
     /// <summary>How many events a subscription buffers before it drops.</summary>
     /// <value>16 … 1,000,000; default 1,024.</value>
@@ -133,6 +133,15 @@ public sealed class ClusterOptions
 
     /// <summary>The gossip connections.</summary>
     public ClusterConnectionOptions Connections { get; set; } = new();
+
+    /// <summary>How workers are found and chosen.</summary>
+    public WorkerRegistryOptions Workers { get; set; } = new();
+
+    /// <summary>The connections to workers.</summary>
+    public WorkerChannelPoolOptions Pool { get; set; } = new();
+
+    /// <summary>How this node, as a worker, reports its load.</summary>
+    public WorkerLoadOptions Load { get; set; } = new();
 
     /// <summary>
     /// Checks all values, across fields too. Each complaint names the configuration key and what it accepts; none when all is well.

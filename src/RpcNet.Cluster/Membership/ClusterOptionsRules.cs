@@ -123,8 +123,8 @@ internal sealed class ClusterOptionsRules
         Range(o.Quorum, 0.5, 1);
         Range(o.Window, Sec(5), Sec(600));
         Range(o.MinHeartbeatShare, 0, 1);
-        Range(o.Delay, Sec(1), TimeSpan.FromDays(1));
-        Range(o.MaxDelay, o.Delay, TimeSpan.FromDays(30));
+        Range(o.Probation, Sec(1), TimeSpan.FromDays(1));
+        Range(o.MaxProbation, o.Probation, TimeSpan.FromDays(30));
         if (o.Window < 5 * phi.HeartbeatInterval)
         {
             Complain("Quarantine:Window", $"must span at least five times {SectionOf("Phi:HeartbeatInterval")} = {phi.HeartbeatInterval}", o.Window);

@@ -1,7 +1,8 @@
 namespace RpcNet.Cluster;
 
 /// <summary>
-/// The quarantine of members that most of their monitors keep finding unreachable although they refute. Configuration
+/// The quarantine of members that flap, or that most of their monitors keep finding unreachable although they refute. Needs at
+/// least four live members. Configuration
 /// section <c>RpcNet:Cluster:Quarantine</c>.
 /// </summary>
 public sealed class QuarantineOptions
@@ -22,11 +23,14 @@ public sealed class QuarantineOptions
     /// <value>0 … 1; default 0.6.</value>
     public double MinHeartbeatShare { get; set; } = 0.6;
 
-    /// <summary>The first re-admission delay; doubled with each relapse.</summary>
-    /// <value>1 s … 1 day; default 5 min.</value>
-    public TimeSpan Delay { get; set; } = TimeSpan.FromMinutes(5);
+    /// <summary>
+    /// How long a failed member's heartbeats must reach one of its monitors without a gap before it is re-admitted; doubled with
+    /// each further failure. A restart, a pause that the member noticed itself, and the end of a partition need no probation.
+    /// </summary>
+    /// <value>1 s … 1 day; default 30 s.</value>
+    public TimeSpan Probation { get; set; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>The longest re-admission delay; a member that behaves for this long starts anew.</summary>
-    /// <value>At least <see cref="Delay"/>; default 1 h.</value>
-    public TimeSpan MaxDelay { get; set; } = TimeSpan.FromHours(1);
+    /// <summary>The longest probation; a member without a failure for twice this long starts anew.</summary>
+    /// <value>At least <see cref="Probation"/>; default 30 min.</value>
+    public TimeSpan MaxProbation { get; set; } = TimeSpan.FromMinutes(30);
 }

@@ -70,6 +70,6 @@ internal static class Faults
         RpcErrorCode.ApplicationProtocolNotServed => "the server does not serve this protocol",
         RpcErrorCode.LimitExceeded => "the server says that a limit was exceeded",
         RpcErrorCode.ProtocolViolation => "the server says that the protocol was violated",
-        _ => e.Message,
+        _ => e.Message.TrimEnd('.'),
     };
 }

@@ -19,7 +19,9 @@ public sealed class RpcServer : IConnectionHandler
     private readonly ConcurrentDictionary<ServerConnection, byte> _connections = new();
     private readonly ILogger _logger;
     private readonly TimeProvider _time;
+    private readonly CancellationTokenSource _drainStarted = new();
     private int _callsInFlight;
+    private int _builtInCalls;
     private volatile string? _draining;
 
     /// <summary>Creates the server.</summary>
@@ -51,8 +53,14 @@ public sealed class RpcServer : IConnectionHandler
     /// <inheritdoc/>
     public SslApplicationProtocol ApplicationProtocol => RpcProtocol.Alpn;
 
-    /// <summary>Calls running on all connections.</summary>
-    public int CallsInFlight => Volatile.Read(ref _callsInFlight);
+    /// <summary>
+    /// Calls running on all connections; those of RpcNet's own services (named "rpcnet.…"), such as streams of load
+    /// reports, do not count.
+    /// </summary>
+    public int CallsInFlight => Math.Max(0, Volatile.Read(ref _callsInFlight) - Volatile.Read(ref _builtInCalls));
+
+    /// <summary>Cancelled when a drain starts: streams without an end of their own end themselves then.</summary>
+    public CancellationToken DrainStarted => _drainStarted.Token;
 
     /// <summary>Open connections.</summary>
     public int Connections => _connections.Count;
@@ -94,6 +102,7 @@ public sealed class RpcServer : IConnectionHandler
     {
         ArgumentException.ThrowIfNullOrEmpty(reason);
         _draining = reason;
+        await _drainStarted.CancelAsync().ConfigureAwait(false);
         using var limit = new CancellationTokenSource(timeout, _time);
         using var linked = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         var drained = await Task.WhenAll(_connections.Keys.Select(c => DrainAsync(c, reason, linked.Token))).ConfigureAwait(false);
@@ -120,10 +129,15 @@ public sealed class RpcServer : IConnectionHandler
         return drained;
     }
 
-    internal bool TryEnterCall()
+    internal bool TryEnterCall(ServerMethod method)
     {
         if (Interlocked.Increment(ref _callsInFlight) <= Options.MaxConcurrentCalls)
         {
+            if (method.IsBuiltIn)
+            {
+                Interlocked.Increment(ref _builtInCalls);
+            }
+
             return true;
         }
 
@@ -131,5 +145,12 @@ public sealed class RpcServer : IConnectionHandler
         return false;
     }
 
-    internal void ExitCall() => Interlocked.Decrement(ref _callsInFlight);
+    internal void ExitCall(ServerMethod method)
+    {
+        Interlocked.Decrement(ref _callsInFlight);
+        if (method.IsBuiltIn)
+        {
+            Interlocked.Decrement(ref _builtInCalls);
+        }
+    }
 }

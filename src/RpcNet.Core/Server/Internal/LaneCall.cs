@@ -113,7 +113,7 @@ internal sealed class LaneCall : ServerCall, IThreadPoolWorkItem
     private void LeaveLane()
     {
         _lane.Remove(_callId);
-        Connection.ReleaseCall();
+        Connection.ReleaseCall(Method);
     }
 
     /// <summary>Writes the response into the lane; gives the message back when it is too large for that.</summary>

@@ -147,7 +147,7 @@ internal sealed partial class ServerConnection
                 RpcStatusCode.ResourceExhausted, $"The connection has {Limits.CallsPerConnection} calls in flight, as many as the server allows.");
         }
 
-        if (!Server.TryEnterCall())
+        if (!Server.TryEnterCall(method))
         {
             Interlocked.Decrement(ref _admitted);
             ExitCall();
@@ -162,10 +162,10 @@ internal sealed partial class ServerConnection
     /// The call counts no more against the limits. Called ahead of its terminal frame: a client that has received that
     /// may start the next call.
     /// </summary>
-    public void ReleaseCall()
+    public void ReleaseCall(ServerMethod method)
     {
         Interlocked.Decrement(ref _admitted);
-        Server.ExitCall();
+        Server.ExitCall(method);
     }
 
     /// <summary>The call is over, its terminal frame written.</summary>

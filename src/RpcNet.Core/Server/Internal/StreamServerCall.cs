@@ -75,7 +75,7 @@ internal sealed class StreamServerCall : ServerCall, IDisposable
             WriteFault(ToFault(e));
         }
 
-        Connection.ReleaseCall();
+        Connection.ReleaseCall(Method);
         try
         {
             await _writer.FlushAsync(endStream: true, Connection.CallsEnded).ConfigureAwait(false);

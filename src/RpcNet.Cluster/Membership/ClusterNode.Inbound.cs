@@ -1,0 +1,153 @@
+using System.Buffers;
+using System.Net;
+using RpcNet.Cluster.Swim;
+using RpcNet.Transports;
+
+namespace RpcNet.Cluster;
+
+/// <summary>Inbound connections, which come from the process's one listener.</summary>
+public sealed partial class ClusterNode
+{
+    private static readonly TimeSpan MalformedLogInterval = TimeSpan.FromSeconds(10);
+
+    private long _malformed;
+    private long _overflowed;
+    private long _received;
+    private long _nextMalformedLog;
+    private int _reading;
+
+    /// <summary>Messages dropped because they could not be read.</summary>
+    public long MalformedMessages => Interlocked.Read(ref _malformed);
+
+    /// <summary>Messages received and understood.</summary>
+    public long ReceivedMessages => Interlocked.Read(ref _received);
+
+    /// <summary>Messages sent.</summary>
+    public long SentMessages => _connections.Sent;
+
+    /// <summary>Bytes of the messages sent, without QUIC's own.</summary>
+    public long SentBytes => _connections.SentBytes;
+
+    /// <summary>
+    /// Serves one inbound connection of ALPN <see cref="ClusterProtocol.Alpn"/> until it ends or the token is cancelled; then the
+    /// connection is disposed. Never throws for what the peer does.
+    /// </summary>
+    public async Task HandleConnectionAsync(ITransportConnection connection, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(connection);
+        var peer = connection.RemoteEndPoint;
+        var streams = new HashSet<Task>();
+        await using (connection.ConfigureAwait(false))
+        {
+            try
+            {
+                while (true)
+                {
+                    var stream = await connection.AcceptStreamAsync(cancellationToken).ConfigureAwait(false);
+                    var reading = ReadMessageAsync(stream, peer, cancellationToken);
+                    if (!reading.IsCompleted)
+                    {
+                        streams.RemoveWhere(static t => t.IsCompleted);
+                        streams.Add(reading);
+                    }
+                }
+            }
+            catch (TransportException e)
+            {
+                ClusterLog.StreamFailed(_logger, peer, e.Message);
+            }
+            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+            {
+                // The host stops: the connection is closed below.
+            }
+        }
+
+        await Task.WhenAll(streams).ConfigureAwait(false);
+    }
+
+    private async Task ReadMessageAsync(ITransportStream stream, IPEndPoint peer, CancellationToken cancellationToken)
+    {
+        Interlocked.Increment(ref _reading);
+        await using (stream.ConfigureAwait(false))
+        {
+            var buffer = ArrayPool<byte>.Shared.Rent(2048);
+            var length = 0;
+            try
+            {
+                while (await stream.ReadAsync(buffer.AsMemory(length), cancellationToken).ConfigureAwait(false) is var read and > 0)
+                {
+                    length += read;
+                    if (length > SwimCodec.MaxMessageBytes)
+                    {
+                        CountMalformed(peer, $"it is longer than {SwimCodec.MaxMessageBytes} bytes");
+                        return;
+                    }
+
+                    if (length == buffer.Length)
+                    {
+                        var larger = ArrayPool<byte>.Shared.Rent(2 * buffer.Length);
+                        buffer.AsSpan(0, length).CopyTo(larger);
+                        ArrayPool<byte>.Shared.Return(buffer);
+                        buffer = larger;
+                    }
+                }
+
+                Deliver(buffer.AsMemory(0, length), peer);
+            }
+            catch (TransportException e)
+            {
+                ClusterLog.StreamFailed(_logger, peer, e.Message);
+            }
+            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+            {
+                // The host stops; half a message is no message.
+            }
+            finally
+            {
+                Interlocked.Decrement(ref _reading);
+                ArrayPool<byte>.Shared.Return(buffer);
+            }
+        }
+    }
+
+    private void Deliver(ReadOnlyMemory<byte> bytes, IPEndPoint peer)
+    {
+        if (!SwimCodec.TryDecode(bytes, _options.MaxTagBytes, out var message, out var reason))
+        {
+            CountMalformed(peer, reason);
+            return;
+        }
+
+        var limit = _options.Connections.ReceiveQueueLength;
+        if (Interlocked.Increment(ref _waitingMessages) > limit)
+        {
+            Interlocked.Decrement(ref _waitingMessages);
+            var dropped = Interlocked.Increment(ref _overflowed);
+            if (MayLogNow())
+            {
+                ClusterLog.Overloaded(_logger, dropped, limit);
+            }
+
+            return;
+        }
+
+        Interlocked.Increment(ref _received);
+        Post(new Input(InputKind.Message) { Message = message });
+    }
+
+    private void CountMalformed(IPEndPoint peer, string reason)
+    {
+        var count = Interlocked.Increment(ref _malformed);
+        if (MayLogNow())
+        {
+            ClusterLog.Malformed(_logger, count, peer, reason);
+        }
+    }
+
+    private bool MayLogNow()
+    {
+        var now = Now.Ticks;
+        var next = Interlocked.Read(ref _nextMalformedLog);
+        return now >= next && Interlocked.CompareExchange(ref _nextMalformedLog, now + MalformedLogInterval.Ticks, next) == next;
+    }
+}

@@ -1,0 +1,200 @@
+using System.Net;
+using Microsoft.Extensions.Time.Testing;
+using RpcNet.Testing;
+using RpcNet.Testing.InMemory;
+using RpcNet.Transports;
+
+namespace RpcNet.Cluster.Tests.Membership;
+
+/// <summary>Real drivers on an in-memory network, in virtual time.</summary>
+internal sealed class ClusterHarness : IAsyncDisposable
+{
+    private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(20);
+
+    private readonly List<HarnessNode> _nodes = [];
+
+    public ClusterHarness(int seed = 1)
+    {
+        Time.SetUtcNow(new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero));
+        Network = new InMemoryNetwork(seed, Time);
+    }
+
+    public FakeTimeProvider Time { get; } = new();
+
+    public InMemoryNetwork Network { get; }
+
+    public static string AddressOf(int port) => $"127.0.0.1:{port}";
+
+    public async Task<HarnessNode> StartAsync(string id, int port, string[]? seeds = null, Action<ClusterOptions>? configure = null)
+    {
+        var options = new ClusterOptions { NodeId = id, Seeds = seeds ?? [AddressOf(7001)] };
+        configure?.Invoke(options);
+        var transport = Network.CreateTransport($"host-{_nodes.Count}");
+        var node = new HarnessNode(this, transport, options, port, _nodes.Count);
+        _nodes.Add(node);
+        await node.StartAsync();
+        return node;
+    }
+
+    /// <summary>Lets time pass until the condition holds.</summary>
+    public async Task<bool> RunUntilAsync(Func<bool> condition, TimeSpan limit)
+    {
+        var end = Time.GetUtcNow() + limit;
+        while (!condition())
+        {
+            if (Time.GetUtcNow() >= end)
+            {
+                return false;
+            }
+
+            await SettleAsync();
+            Time.Advance(Step);
+            await SettleAsync();
+        }
+
+        return true;
+    }
+
+    /// <summary>
+    /// Waits until the drivers have nothing to do. A dial to a dead peer waits for time to pass and never settles, so the number of
+    /// looks is bounded; each look lets the thread pool run dry.
+    /// </summary>
+    private async Task SettleAsync()
+    {
+        for (var looks = 0; looks < 50; looks++)
+        {
+            await Network.WaitForIdleAsync();
+            if (_nodes.TrueForAll(static n => n.Cluster.Busy == 0))
+            {
+                return;
+            }
+        }
+    }
+
+    public async Task RunUntilAsync(Task task, TimeSpan limit)
+    {
+        await RunUntilAsync(() => task.IsCompleted, limit);
+
+        // Virtual time may outrun the pool that runs the last continuation.
+        await task.WaitAsync(TimeSpan.FromSeconds(30));
+    }
+
+    public Task RunAsync(TimeSpan time) => RunUntilAsync(() => false, time);
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var node in _nodes)
+        {
+            await node.DisposeAsync();
+        }
+    }
+}
+
+/// <summary>A node, its listener, and all events it reported.</summary>
+internal sealed class HarnessNode : IAsyncDisposable
+{
+    private readonly ClusterHarness _harness;
+    private readonly int _port;
+    private readonly List<ClusterEvent> _events = [];
+    private readonly List<Task> _tasks = [];
+    private readonly CancellationTokenSource _stop = new();
+    private ITransportListener? _listener;
+    private bool _killed;
+
+    public HarnessNode(ClusterHarness harness, InMemoryTransport transport, ClusterOptions options, int port, int index)
+    {
+        _harness = harness;
+        Transport = transport;
+        _port = port;
+        Cluster = new ClusterNode(options, transport, ConnectOptions, harness.Time, new Random(index + 1));
+    }
+
+    public ClusterNode Cluster { get; }
+
+    public InMemoryTransport Transport { get; }
+
+    public ClusterEvent[] Events
+    {
+        get
+        {
+            lock (_events)
+            {
+                return [.. _events];
+            }
+        }
+    }
+
+    public IEnumerable<T> EventsOf<T>() => Events.OfType<T>();
+
+    public async Task StartAsync()
+    {
+        _listener = await Transport.ListenAsync(new TransportListenerOptions
+        {
+            EndPoint = new IPEndPoint(IPAddress.Loopback, _port),
+            ApplicationProtocols = [ClusterProtocol.Alpn],
+            Tls = new TlsServerOptions { SelectIdentity = _ => TestCertificates.Shared.Server },
+        });
+        _tasks.Add(Task.Run(AcceptAsync));
+        _tasks.Add(Task.Run(CollectAsync));
+        await Cluster.StartAsync(_listener.LocalEndPoint);
+    }
+
+    /// <summary>Ends like a killed process: without a word to anybody.</summary>
+    public async Task KillAsync()
+    {
+        _killed = true;
+        Transport.Kill();
+        await StopAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!_killed)
+        {
+            await StopAsync();
+        }
+    }
+
+    private static TransportConnectOptions ConnectOptions(EndPoint peer) => new()
+    {
+        EndPoint = peer,
+        ApplicationProtocols = [ClusterProtocol.Alpn],
+        Tls = new TlsClientOptions { ValidateServer = static _ => null },
+    };
+
+    private async Task StopAsync()
+    {
+        await _stop.CancelAsync();
+        await Cluster.DisposeAsync();
+        await _listener!.DisposeAsync();
+        await Task.WhenAll(_tasks);
+    }
+
+    private async Task AcceptAsync()
+    {
+        var handlers = new List<Task>();
+        try
+        {
+            while (true)
+            {
+                var connection = await _listener!.AcceptAsync(_stop.Token);
+                handlers.Add(Cluster.HandleConnectionAsync(connection, _stop.Token));
+            }
+        }
+        catch (Exception e) when (e is OperationCanceledException or TransportException)
+        {
+            await Task.WhenAll(handlers);
+        }
+    }
+
+    private async Task CollectAsync()
+    {
+        await foreach (var e in Cluster.SubscribeAsync())
+        {
+            lock (_events)
+            {
+                _events.Add(e);
+            }
+        }
+    }
+}

@@ -1,0 +1,189 @@
+namespace RpcNet.Cluster.Tests.Membership;
+
+public class ClusterNodeTests
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
+
+    [Fact]
+    public async Task Join_ThroughASeed_AllSeeAll()
+    {
+        await using var harness = new ClusterHarness();
+        var a = await harness.StartAsync("a", 7001);
+        var b = await harness.StartAsync("b", 7002);
+        var c = await harness.StartAsync("c", 7003);
+
+        Assert.True(await harness.RunUntilAsync(() => Sees(3, a, b, c), Limit));
+
+        Assert.Equal(["a", "b", "c"], b.Cluster.Members.Select(m => m.Id.Value));
+        Assert.True(b.Cluster.Find(new NodeId("b"))!.IsLocal);
+        Assert.Equal(7003, b.Cluster.Find(new NodeId("c"))!.Address.Port);
+        Assert.IsType<ClusterSnapshot>(a.Events[0]);
+        Assert.Equal(["b", "c"], a.EventsOf<NodeJoined>().Select(e => e.Member.Id.Value).Order());
+    }
+
+    [Fact]
+    public async Task Join_SeedStartsLater_JoinsByItself()
+    {
+        await using var harness = new ClusterHarness();
+        var b = await harness.StartAsync("b", 7002);
+        await harness.RunAsync(TimeSpan.FromSeconds(6));
+        Assert.Single(b.Cluster.Members);
+
+        var joining = b.Cluster.JoinAsync([]).AsTask();
+        Assert.False(joining.IsCompleted);
+        var a = await harness.StartAsync("a", 7001);
+
+        await harness.RunUntilAsync(joining, Limit);
+        Assert.True(await harness.RunUntilAsync(() => Sees(2, a, b), Limit));
+    }
+
+    [Fact]
+    public async Task Kill_InAClusterOfThree_ReportedOnceByBothWithinEightSeconds()
+    {
+        await using var harness = new ClusterHarness();
+        var a = await harness.StartAsync("a", 7001);
+        var b = await harness.StartAsync("b", 7002);
+        var c = await harness.StartAsync("c", 7003);
+        Assert.True(await harness.RunUntilAsync(() => Sees(3, a, b, c), Limit));
+        await harness.RunAsync(TimeSpan.FromSeconds(10));
+
+        await c.KillAsync();
+
+        Assert.True(await harness.RunUntilAsync(() => Sees(2, a, b), TimeSpan.FromSeconds(8)));
+        await harness.RunAsync(TimeSpan.FromSeconds(10));
+        Assert.Equal("c", Assert.Single(a.EventsOf<NodeFailed>()).Member.Id.Value);
+        Assert.Equal("c", Assert.Single(b.EventsOf<NodeFailed>()).Member.Id.Value);
+    }
+
+    [Fact]
+    public async Task Restart_AtTheSameAddress_OldLifeEndsBeforeTheNewOneJoins()
+    {
+        await using var harness = new ClusterHarness();
+        var a = await harness.StartAsync("a", 7001);
+        var b = await harness.StartAsync("b", 7002);
+        Assert.True(await harness.RunUntilAsync(() => Sees(2, a, b), Limit));
+        await b.KillAsync();
+        await harness.RunAsync(TimeSpan.FromMilliseconds(100));
+
+        var again = await harness.StartAsync("b", 7002);
+
+        Assert.True(await harness.RunUntilAsync(
+            () => a.Cluster.Find(new NodeId("b")) is { } m && m.Generation == again.Cluster.Local.Generation,
+            TimeSpan.FromSeconds(3)));
+        await harness.RunAsync(TimeSpan.FromSeconds(10));
+        var story = a.EventsOf<MemberEvent>()
+            .Where(e => e is NodeJoined or NodeFailed or NodeLeft)
+            .Select(e => (e.GetType().Name, e.Member.Generation))
+            .ToArray();
+        Assert.Equal(
+            [(nameof(NodeJoined), b.Cluster.Local.Generation), (nameof(NodeFailed), b.Cluster.Local.Generation), (nameof(NodeJoined), again.Cluster.Local.Generation)],
+            story);
+    }
+
+    [Fact]
+    public async Task Leave_TellsTheOthers_NodeLeftAndNotFailed()
+    {
+        await using var harness = new ClusterHarness();
+        var a = await harness.StartAsync("a", 7001);
+        var b = await harness.StartAsync("b", 7002);
+        Assert.True(await harness.RunUntilAsync(() => Sees(2, a, b), Limit));
+
+        await harness.RunUntilAsync(b.Cluster.LeaveAsync().AsTask(), TimeSpan.FromSeconds(4));
+        await b.DisposeAsync();
+
+        Assert.True(await harness.RunUntilAsync(() => Sees(1, a), TimeSpan.FromSeconds(1)));
+        await harness.RunAsync(TimeSpan.FromSeconds(10));
+        Assert.Single(a.EventsOf<NodeLeft>());
+        Assert.Empty(a.EventsOf<NodeFailed>());
+    }
+
+    [Fact]
+    public async Task SetTag_IsSeenByTheOthers_AndReportedWithThePreviousTags()
+    {
+        await using var harness = new ClusterHarness();
+        var a = await harness.StartAsync("a", 7001);
+        var b = await harness.StartAsync("b", 7002, configure: o => o.Tags["role"] = "worker");
+        Assert.True(await harness.RunUntilAsync(() => Sees(2, a, b), Limit));
+        Assert.Single(a.Cluster.MembersWithTags(KeyValuePair.Create("role", "worker")));
+
+        await b.Cluster.SetTagAsync("role", "director");
+
+        Assert.True(await harness.RunUntilAsync(() => a.Cluster.MembersWithTags(m => m.HasTag("role", "director")).Length == 1, Limit));
+        var changed = Assert.Single(a.EventsOf<TagsChanged>());
+        Assert.Equal("worker", changed.PreviousTags["role"]);
+        Assert.Equal("director", b.Cluster.Local.GetTag("role"));
+    }
+
+    [Fact]
+    public async Task SetTag_TooLarge_SaysHowMuch()
+    {
+        await using var harness = new ClusterHarness();
+        var a = await harness.StartAsync("a", 7001);
+
+        var error = await Assert.ThrowsAsync<ArgumentException>(() => a.Cluster.SetTagAsync("x", new string('y', 600)).AsTask());
+
+        Assert.Contains("RpcNet:Cluster:MaxTagBytes = 512", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Join_OfAnotherClusterName_IsRefused()
+    {
+        await using var harness = new ClusterHarness();
+        var a = await harness.StartAsync("a", 7001);
+        var b = await harness.StartAsync("b", 7002, configure: o => o.ClusterName = "other");
+
+        await harness.RunAsync(TimeSpan.FromSeconds(5));
+
+        Assert.Single(a.Cluster.Members);
+        Assert.Single(b.Cluster.Members);
+    }
+
+    [Fact]
+    public async Task SameNodeId_AtTwoAddresses_BothReportIt()
+    {
+        await using var harness = new ClusterHarness();
+        var a = await harness.StartAsync("a", 7001);
+        var first = await harness.StartAsync("b", 7002);
+        Assert.True(await harness.RunUntilAsync(() => Sees(2, a, first), Limit));
+
+        var second = await harness.StartAsync("b", 7003);
+
+        Assert.True(await harness.RunUntilAsync(
+            () => first.EventsOf<NodeIdConflict>().Any() && second.EventsOf<NodeIdConflict>().Any(),
+            TimeSpan.FromSeconds(10)));
+        Assert.False(first.EventsOf<NodeIdConflict>().First().LocalWins);
+        Assert.True(second.EventsOf<NodeIdConflict>().First().LocalWins);
+        await harness.RunAsync(TimeSpan.FromSeconds(5));
+        Assert.Equal(7003, a.Cluster.Find(new NodeId("b"))!.Address.Port);
+    }
+
+    [Fact]
+    public async Task WaitFor_ConditionComesTrue_ReturnsThatView()
+    {
+        await using var harness = new ClusterHarness();
+        var a = await harness.StartAsync("a", 7001);
+        var waiting = a.Cluster.WaitForAsync(m => m.Length == 2).AsTask();
+        await harness.RunAsync(TimeSpan.FromSeconds(1));
+        Assert.False(waiting.IsCompleted);
+
+        await harness.StartAsync("b", 7002);
+
+        await harness.RunUntilAsync(waiting, Limit);
+        Assert.Equal(2, (await waiting).Length);
+    }
+
+    [Fact]
+    public async Task Phi_OfAMonitoredMember_IsLowWhileItLivesAndHighWhenItIsGone()
+    {
+        await using var harness = new ClusterHarness();
+        var a = await harness.StartAsync("a", 7001);
+        var b = await harness.StartAsync("b", 7002, configure: o => o.ProbeInterval = TimeSpan.FromSeconds(60));
+        Assert.True(await harness.RunUntilAsync(() => Sees(2, a, b), Limit));
+        await harness.RunAsync(TimeSpan.FromSeconds(5));
+
+        Assert.InRange(a.Cluster.GetPhi(new NodeId("b"))!.Value, 0, 0.5);
+        Assert.Null(a.Cluster.GetPhi(new NodeId("a")));
+    }
+
+    private static bool Sees(int count, params HarnessNode[] nodes) => nodes.All(n => n.Cluster.Members.Length == count);
+}
