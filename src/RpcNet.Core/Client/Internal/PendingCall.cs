@@ -80,14 +80,14 @@ internal abstract class PendingCall : IThreadPoolWorkItem
             frame.Payload.CopyTo(_buffer.AsMemory(_extensionLength));
         }
 
-        ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+        Connection.Dispatch.Enqueue(this);
     }
 
     /// <summary>Completes with a local failure.</summary>
     public void CompleteWith(Exception error)
     {
         Error = error;
-        ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+        Connection.Dispatch.Enqueue(this);
     }
 
     public abstract void Execute();
