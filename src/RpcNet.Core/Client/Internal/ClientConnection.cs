@@ -53,6 +53,9 @@ internal sealed partial class ClientConnection : IAsyncDisposable
 
     public DeadlineMonitor Deadlines => _deadlines;
 
+    /// <summary>Where calls complete and their callers go on.</summary>
+    public DispatchQueue Dispatch { get; } = new();
+
     /// <summary>Cancelled when the connection has ended.</summary>
     public CancellationToken Ended { get; }
 

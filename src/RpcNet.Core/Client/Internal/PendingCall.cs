@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Numerics;
 using RpcNet.Framing;
 
 namespace RpcNet.Client.Internal;
@@ -6,7 +7,10 @@ namespace RpcNet.Client.Internal;
 /// <summary>A unary call on a lane, from its request to its completion. Completed once, by whoever took its slot.</summary>
 internal abstract class PendingCall : IThreadPoolWorkItem
 {
-    private byte[]? _buffer;
+    /// <summary>What a pooled call keeps; larger answers borrow their memory.</summary>
+    private const int KeptBytes = 1024;
+
+    private byte[] _buffer = [];
     private int _extensionLength;
     private int _payloadLength;
     private CancellationTokenRegistration _registration;
@@ -73,21 +77,24 @@ internal abstract class PendingCall : IThreadPoolWorkItem
         _extensionLength = frame.Extension.Length;
         _payloadLength = frame.Payload.Length;
         var size = _extensionLength + _payloadLength;
-        if (size > 0)
+        if (_buffer.Length < size)
         {
-            _buffer = ArrayPool<byte>.Shared.Rent(size);
-            frame.Extension.CopyTo(_buffer);
-            frame.Payload.CopyTo(_buffer.AsMemory(_extensionLength));
+            _buffer = size <= KeptBytes
+                ? new byte[Math.Max(128, BitOperations.RoundUpToPowerOf2((uint)size))]
+                : ArrayPool<byte>.Shared.Rent(size);
         }
 
-        ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+        frame.Extension.CopyTo(_buffer);
+        frame.Payload.CopyTo(_buffer.AsMemory(_extensionLength));
+
+        Connection.Dispatch.Enqueue(this);
     }
 
     /// <summary>Completes with a local failure.</summary>
     public void CompleteWith(Exception error)
     {
         Error = error;
-        ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+        Connection.Dispatch.Enqueue(this);
     }
 
     public abstract void Execute();
@@ -96,10 +103,10 @@ internal abstract class PendingCall : IThreadPoolWorkItem
     {
         _registration.Dispose();
         _registration = default;
-        if (_buffer is not null)
+        if (_buffer.Length > KeptBytes)
         {
             ArrayPool<byte>.Shared.Return(_buffer);
-            _buffer = null;
+            _buffer = [];
         }
 
         Connection = null!;

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Collections.Concurrent;
+using System.Numerics;
 using RpcNet.Framing;
 using RpcNet.Transports;
 
@@ -10,11 +11,14 @@ internal sealed class LaneCall : ServerCall, IThreadPoolWorkItem
 {
     private const int MaxPooled = 2048;
 
+    /// <summary>What a pooled call keeps; larger requests borrow their memory.</summary>
+    private const int KeptBytes = 1024;
+
     private static readonly ConcurrentQueue<LaneCall> Pool = new();
     private static int _pooled;
 
     private CancellationTokenSource _cancellation = new();
-    private byte[]? _buffer;
+    private byte[] _buffer = [];
     private ServerLane _lane = null!;
     private uint _callId;
 
@@ -41,7 +45,13 @@ internal sealed class LaneCall : ServerCall, IThreadPoolWorkItem
         call.Serializer = serializer;
         call.Extension = extension;
         var size = frame.Payload.Length;
-        call._buffer = size == 0 ? null : ArrayPool<byte>.Shared.Rent(size);
+        if (call._buffer.Length < size)
+        {
+            call._buffer = size <= KeptBytes
+                ? new byte[Math.Max(128, BitOperations.RoundUpToPowerOf2((uint)size))]
+                : ArrayPool<byte>.Shared.Rent(size);
+        }
+
         frame.Payload.CopyTo(call._buffer);
         call.RequestPayload = call._buffer.AsMemory(0, size);
         call.Deadline = extension.TimeoutMicroseconds is { } timeout
@@ -178,10 +188,10 @@ internal sealed class LaneCall : ServerCall, IThreadPoolWorkItem
 
     private void Finish()
     {
-        if (_buffer is not null)
+        if (_buffer.Length > KeptBytes)
         {
             ArrayPool<byte>.Shared.Return(_buffer);
-            _buffer = null;
+            _buffer = [];
         }
 
         Connection.ExitCall();

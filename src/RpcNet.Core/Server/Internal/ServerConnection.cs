@@ -39,6 +39,9 @@ internal sealed partial class ServerConnection
 
     public DeadlineMonitor Deadlines { get; }
 
+    /// <summary>Where the calls of the lanes run.</summary>
+    public DispatchQueue Dispatch { get; } = new();
+
     public RpcLimits Limits => Server.Options.Limits;
 
     /// <summary>Cancelled when the connection ends or a drain has run out of time: no handler shall go on.</summary>

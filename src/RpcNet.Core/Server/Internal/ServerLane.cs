@@ -194,7 +194,7 @@ internal sealed class ServerLane : IDisposable
             Connection.Deadlines.Arm(call.Deadline);
         }
 
-        ThreadPool.UnsafeQueueUserWorkItem(call, preferLocal: false);
+        Connection.Dispatch.Enqueue(call);
     }
 
     private void OnCancel(uint callId)
