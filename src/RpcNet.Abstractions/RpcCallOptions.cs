@@ -5,7 +5,8 @@ public sealed record RpcCallOptions
 {
     /// <summary>
     /// The time within which the call must complete, from its start; null takes the method's own timeout, then the
-    /// channel's. Inside a handler, the remaining time of the call being served is an upper bound.
+    /// channel's, and <see cref="System.Threading.Timeout.InfiniteTimeSpan"/> asks for none. Inside a handler, the remaining
+    /// time of the call being served is an upper bound.
     /// </summary>
     public TimeSpan? Timeout { get; init; }
 

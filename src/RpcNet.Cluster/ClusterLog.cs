@@ -15,7 +15,7 @@ internal static partial class ClusterLog
     [LoggerMessage(3002, LogLevel.Information, "Node {Name} left")]
     public static partial void Left(ILogger logger, string name);
 
-    [LoggerMessage(3003, LogLevel.Warning, "Node {Name} failed")]
+    [LoggerMessage(3003, LogLevel.Information, "Node {Name} failed")]
     public static partial void Failed(ILogger logger, string name);
 
     [LoggerMessage(3004, LogLevel.Information, "Node {Name} is suspected by {Accuser} (phi {Phi})")]

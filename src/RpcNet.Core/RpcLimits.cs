@@ -28,4 +28,28 @@ public sealed record RpcLimits
     /// <summary>Lanes on one connection: a client opens as many, a server accepts up to as many.</summary>
     /// <value>Default 2; 1 … 16.</value>
     public int Lanes { get; init; } = 2;
+
+    /// <exception cref="ArgumentOutOfRangeException">A limit is out of its range.</exception>
+    internal void Validate()
+    {
+        Check(InlinePayloadBytes, 0, 1 << 20, nameof(InlinePayloadBytes));
+        Check(MessageBytes, 1 << 10, 1 << 30, nameof(MessageBytes));
+        Check(MetadataBytes, 1 << 10, 60 << 10, nameof(MetadataBytes));
+        Check(CallsPerConnection, 1, 1 << 16, nameof(CallsPerConnection));
+        Check(LaneQueueBytes, 64 << 10, 64 << 20, nameof(LaneQueueBytes));
+        Check(Lanes, 1, 16, nameof(Lanes));
+        if (InlinePayloadBytes > MessageBytes)
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(InlinePayloadBytes), InlinePayloadBytes, $"An inline payload cannot exceed a message ({MessageBytes} bytes).");
+        }
+    }
+
+    private static void Check(int value, int least, int most, string name)
+    {
+        if (value < least || value > most)
+        {
+            throw new ArgumentOutOfRangeException(name, value, $"RpcLimits.{name} must be between {least} and {most}.");
+        }
+    }
 }

@@ -3,6 +3,8 @@ using System.Text;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp.Syntax;
 using Microsoft.CodeAnalysis.Text;
+using RpcNet.Generators.Analysis;
+using RpcNet.Generators.Baseline;
 using RpcNet.Generators.Contracts;
 using RpcNet.Generators.Emit;
 
@@ -30,12 +32,24 @@ public sealed class ContractGenerator : IIncrementalGenerator
                     c.Attributes[0],
                     c.SemanticModel.Compilation,
                     report: null,
+                    judge: null,
                     cancellationToken))
             .Where(static contract => contract is not null)
             .Select(static (contract, _) => contract!)
             .WithTrackingName(ContractsStep);
         context.RegisterSourceOutput(contracts, static (output, contract) =>
             output.AddSource($"{contract.HintName}.g.cs", SourceText.From(ContractWriter.Write(contract), Encoding.UTF8)));
+
+        var writing = context.AnalyzerConfigOptionsProvider.Select(
+            static (options, _) => BaselineCheck.IsWriting(options.GlobalOptions));
+        context.RegisterSourceOutput(contracts.Collect().Combine(writing), static (output, source) =>
+        {
+            var (contracts, writing) = source;
+            if (writing)
+            {
+                output.AddSource("rpc.contract.g.cs", SourceText.From(BaselineWriter.Write(contracts), Encoding.UTF8));
+            }
+        });
 
         // One provider covers all of an assembly's shapes, so any one annotated type leads to it.
         var own = First(Annotated(context, Symbols.GenerateShape, ShapeSource.OfShape));

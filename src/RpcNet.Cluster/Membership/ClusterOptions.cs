@@ -134,6 +134,15 @@ public sealed class ClusterOptions
     /// <summary>The gossip connections.</summary>
     public ClusterConnectionOptions Connections { get; set; } = new();
 
+    /// <summary>How workers are found and chosen.</summary>
+    public WorkerRegistryOptions Workers { get; set; } = new();
+
+    /// <summary>The connections to workers.</summary>
+    public WorkerChannelPoolOptions Pool { get; set; } = new();
+
+    /// <summary>How this node, as a worker, reports its load.</summary>
+    public WorkerLoadOptions Load { get; set; } = new();
+
     /// <summary>
     /// Checks all values, across fields too. Each complaint names the configuration key and what it accepts; none when all is well.
     /// </summary>

@@ -1,5 +1,7 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using RpcNet.Client.Internal;
+using RpcNet.Diagnostics;
 using RpcNet.Framing;
 
 namespace RpcNet.Client;
@@ -16,9 +18,41 @@ public sealed partial class RpcChannel
         CancellationToken cancellationToken)
     {
         var timeout = EffectiveTimeout(method, options);
-        return _pipelines.IsEmpty
-            ? SendUnaryAsync(method, request, options, timeout, context: null, cancellationToken)
-            : FilterUnaryAsync(method, request, options, timeout, cancellationToken);
+        return RpcTelemetry.IsClientEnabled
+            ? MeasureUnaryAsync(method, request, options, timeout, cancellationToken)
+            : InvokeUnaryAsync(method, request, options, timeout, cancellationToken);
+    }
+
+    private ValueTask<TResponse> InvokeUnaryAsync<TRequest, TResponse>(
+        RpcUnaryMethod<TRequest, TResponse> method,
+        TRequest request,
+        RpcCallOptions? options,
+        TimeSpan? timeout,
+        CancellationToken cancellationToken) => _pipelines.IsEmpty
+        ? SendUnaryAsync(method, request, new CallSetup(options, Context: null), timeout, cancellationToken)
+        : FilterUnaryAsync(method, request, options, timeout, cancellationToken);
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<TResponse> MeasureUnaryAsync<TRequest, TResponse>(
+        RpcUnaryMethod<TRequest, TResponse> method,
+        TRequest request,
+        RpcCallOptions? options,
+        TimeSpan? timeout,
+        CancellationToken cancellationToken)
+    {
+        var started = _time.GetTimestamp();
+        var activity = RpcTelemetry.StartClient(method);
+        try
+        {
+            var response = await InvokeUnaryAsync(method, request, options, timeout, cancellationToken).ConfigureAwait(false);
+            RpcTelemetry.EndClient(activity, method, _peer, _time.GetElapsedTime(started), error: null);
+            return response;
+        }
+        catch (Exception e)
+        {
+            RpcTelemetry.EndClient(activity, method, _peer, _time.GetElapsedTime(started), e);
+            throw;
+        }
     }
 
     /// <inheritdoc/>
@@ -30,7 +64,33 @@ public sealed partial class RpcChannel
         CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(input);
-        return ClientStreamingAsync(method, request, input, options, EffectiveTimeout(method, options), cancellationToken);
+        var timeout = EffectiveTimeout(method, options);
+        return RpcTelemetry.IsClientEnabled
+            ? MeasureClientStreamingAsync(method, request, input, options, timeout, cancellationToken)
+            : ClientStreamingAsync(method, request, input, options, timeout, cancellationToken);
+    }
+
+    private async ValueTask<TOutput> MeasureClientStreamingAsync<TRequest, TInput, TOutput>(
+        RpcStreamingMethod<TRequest, TInput, TOutput> method,
+        TRequest request,
+        IAsyncEnumerable<TInput> input,
+        RpcCallOptions? options,
+        TimeSpan? timeout,
+        CancellationToken cancellationToken)
+    {
+        var started = _time.GetTimestamp();
+        var activity = RpcTelemetry.StartClient(method);
+        try
+        {
+            var output = await ClientStreamingAsync(method, request, input, options, timeout, cancellationToken).ConfigureAwait(false);
+            RpcTelemetry.EndClient(activity, method, _peer, _time.GetElapsedTime(started), error: null);
+            return output;
+        }
+        catch (Exception e)
+        {
+            RpcTelemetry.EndClient(activity, method, _peer, _time.GetElapsedTime(started), e);
+            throw;
+        }
     }
 
     /// <inheritdoc/>
@@ -39,15 +99,65 @@ public sealed partial class RpcChannel
         TRequest request,
         IAsyncEnumerable<TInput>? input,
         RpcCallOptions? options,
-        CancellationToken cancellationToken) =>
-        StreamingAsync(method, request, input, options, cancellationToken);
+        CancellationToken cancellationToken) => RpcTelemetry.IsClientEnabled
+        ? MeasureStreamingAsync(method, request, input, options, cancellationToken)
+        : StreamingAsync(method, request, input, options, cancellationToken);
+
+    private async IAsyncEnumerable<TOutput> MeasureStreamingAsync<TRequest, TInput, TOutput>(
+        RpcStreamingMethod<TRequest, TInput, TOutput> method,
+        TRequest request,
+        IAsyncEnumerable<TInput>? input,
+        RpcCallOptions? options,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var started = _time.GetTimestamp();
+        var caller = Activity.Current;
+        var activity = RpcTelemetry.StartClient(method);
+        Exception? error = null;
+        try
+        {
+            var items = StreamingAsync(method, request, input, options, cancellationToken).GetAsyncEnumerator(cancellationToken);
+            await using (items.ConfigureAwait(false))
+            {
+                while (true)
+                {
+                    try
+                    {
+                        // An iterator's context is its consumer's: the span is current only while the call itself runs.
+                        Activity.Current = activity ?? Activity.Current;
+                        if (!await items.MoveNextAsync().ConfigureAwait(false))
+                        {
+                            yield break;
+                        }
+                    }
+                    catch (Exception e)
+                    {
+                        error = e;
+                        throw;
+                    }
+                    finally
+                    {
+                        if (activity is not null)
+                        {
+                            Activity.Current = caller;
+                        }
+                    }
+
+                    yield return items.Current;
+                }
+            }
+        }
+        finally
+        {
+            RpcTelemetry.EndClient(activity, method, _peer, _time.GetElapsedTime(started), error);
+        }
+    }
 
     private ValueTask<TResponse> SendUnaryAsync<TRequest, TResponse>(
         RpcUnaryMethod<TRequest, TResponse> method,
         TRequest request,
-        RpcCallOptions? options,
+        CallSetup setup,
         TimeSpan? timeout,
-        ClientCallContext<TRequest, TResponse>? context,
         CancellationToken cancellationToken)
     {
         if (cancellationToken.IsCancellationRequested)
@@ -66,16 +176,16 @@ public sealed partial class RpcChannel
             bool tooLarge;
             try
             {
-                call = connection.TryStart(method, request, options, timeout, cancellationToken, out tooLarge);
+                call = connection.TryStart(method, request, setup, timeout, cancellationToken, out tooLarge);
             }
             catch (Exception e) when (e is RpcFaultException or RpcSerializationException)
             {
-                return ValueTask.FromException<TResponse>(RequestFailure(method, e));
+                return ValueTask.FromException<TResponse>(Faults.RequestFailure(method, e));
             }
 
             if (call is not null)
             {
-                if (context is not null)
+                if (setup.Context is { } context)
                 {
                     context.Connection = connection;
                 }
@@ -85,41 +195,46 @@ public sealed partial class RpcChannel
 
             if (tooLarge)
             {
-                return StreamCall.UnaryAsync(connection, method, request, options, timeout, _time, cancellationToken);
+                if (setup.Context is { } context)
+                {
+                    context.Connection = connection;
+                }
+
+                return StreamCall.UnaryAsync(connection, method, request, setup, timeout, _time, cancellationToken);
             }
         }
 
-        return SendUnaryWhenReadyAsync(method, request, options, timeout, context, cancellationToken);
+        return SendUnaryWhenReadyAsync(method, request, setup, timeout, cancellationToken);
     }
 
     /// <summary>The way of a call that has to wait: for a connection, for room in a lane, for a slot.</summary>
     private async ValueTask<TResponse> SendUnaryWhenReadyAsync<TRequest, TResponse>(
         RpcUnaryMethod<TRequest, TResponse> method,
         TRequest request,
-        RpcCallOptions? options,
+        CallSetup setup,
         TimeSpan? timeout,
-        ClientCallContext<TRequest, TResponse>? context,
         CancellationToken cancellationToken)
     {
         var started = _time.GetTimestamp();
-        using var limit = timeout is { } t ? new CancellationTokenSource(t, _time) : null;
+        using var limit = timeout is { } t ? Deadlines.CreateSource(t, _time) : null;
         using var linked = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, limit?.Token ?? CancellationToken.None);
-        ClientConnection connection;
-        while (true)
+        ClientConnection? awaited = null;
+        try
         {
-            try
+            while (true)
             {
-                connection = await GetConnectionAsync(options, linked.Token).ConfigureAwait(false);
+                var connection = await GetConnectionAsync(setup.Options, linked.Token).ConfigureAwait(false);
                 TimeSpan? rest = timeout is null ? null : timeout - _time.GetElapsedTime(started);
                 if (rest <= TimeSpan.Zero)
                 {
                     throw Faults.DeadlineExceeded(method, mayHaveExecuted: false);
                 }
 
-                var call = connection.TryStart(method, request, options, rest, cancellationToken, out var tooLarge);
+                var call = connection.TryStart(method, request, setup, rest, cancellationToken, out var tooLarge);
                 if (call is not null)
                 {
-                    if (context is not null)
+                    awaited = ReferenceEquals(awaited, connection) ? null : awaited;
+                    if (setup.Context is { } context)
                     {
                         context.Connection = connection;
                     }
@@ -129,27 +244,41 @@ public sealed partial class RpcChannel
 
                 if (tooLarge)
                 {
-                    return await StreamCall.UnaryAsync(connection, method, request, options, rest, _time, cancellationToken)
+                    if (setup.Context is { } context)
+                    {
+                        context.Connection = connection;
+                    }
+
+                    return await StreamCall.UnaryAsync(connection, method, request, setup, rest, _time, cancellationToken)
                         .ConfigureAwait(false);
                 }
 
+                awaited?.PassTurn();
+                awaited = null;
                 await connection.WaitForCapacityAsync(linked.Token).ConfigureAwait(false);
+                awaited = connection;
             }
-            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
-            {
-                throw new OperationCanceledException(cancellationToken);
-            }
-            catch (OperationCanceledException) when (limit is { IsCancellationRequested: true })
-            {
-                throw Faults.DeadlineExceeded(method, mayHaveExecuted: false);
-            }
-            catch (RpcSerializationException e)
-            {
-                throw RequestFailure(method, e);
-            }
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            throw new OperationCanceledException(cancellationToken);
+        }
+        catch (OperationCanceledException) when (limit is { IsCancellationRequested: true })
+        {
+            throw Faults.DeadlineExceeded(method, mayHaveExecuted: false);
+        }
+        catch (RpcSerializationException e)
+        {
+            throw Faults.RequestFailure(method, e);
+        }
+        finally
+        {
+            // A slot that this call was woken for and did not take is somebody else's.
+            awaited?.PassTurn();
         }
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<TResponse> FilterUnaryAsync<TRequest, TResponse>(
         RpcUnaryMethod<TRequest, TResponse> method,
         TRequest request,
@@ -159,15 +288,14 @@ public sealed partial class RpcChannel
     {
         var context = new ClientCallContext<TRequest, TResponse>(
             method, request, options, timeout, _time, _options.Services, cancellationToken);
-        var pipeline = _pipelines.Get(method, this, static channel => async context =>
+        var pipeline = _pipelines.Get(method, this, static channel => [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))] async ValueTask (RpcCallContext context) =>
         {
             var call = (ClientCallContext<TRequest, TResponse>)context;
             call.TypedResponse = await channel.SendUnaryAsync(
                 (RpcUnaryMethod<TRequest, TResponse>)call.Method,
                 call.TypedRequest,
-                call.CallOptions,
+                call.Setup,
                 call.RemainingTime,
-                call,
                 call.CancellationToken).ConfigureAwait(false);
         });
         await pipeline(context).ConfigureAwait(false);
@@ -186,9 +314,9 @@ public sealed partial class RpcChannel
             method, request, options, timeout, _time, _options.Services, cancellationToken);
         RpcFilterDelegate terminal = async _ =>
         {
-            context.Connection = await GetConnectionAsync(options, cancellationToken).ConfigureAwait(false);
+            context.Connection = await GetConnectionAsync(method, options, context.RemainingTime, cancellationToken).ConfigureAwait(false);
             context.TypedResponse = await StreamCall.ClientStreamingAsync(
-                context.Connection, method, context.TypedRequest, input, context.CallOptions, context.RemainingTime, _time, cancellationToken)
+                context.Connection, method, context.TypedRequest, input, context.Setup, context.RemainingTime, _time, cancellationToken)
                 .ConfigureAwait(false);
         };
         await _pipelines.Compose(terminal)(context).ConfigureAwait(false);
@@ -207,9 +335,9 @@ public sealed partial class RpcChannel
         StreamCall? call = null;
         RpcFilterDelegate terminal = async _ =>
         {
-            context.Connection = await GetConnectionAsync(options, cancellationToken).ConfigureAwait(false);
+            context.Connection = await GetConnectionAsync(method, options, context.RemainingTime, cancellationToken).ConfigureAwait(false);
             var timeout = context.RemainingTime;
-            call = await StreamCall.OpenAsync(context.Connection, method, context.CallOptions, timeout, _time, cancellationToken)
+            call = await StreamCall.OpenAsync(context.Connection, method, context.Setup, timeout, _time, cancellationToken)
                 .ConfigureAwait(false);
             context.TypedResponse = StreamCall.StreamAsync(call, method, context.TypedRequest, input, timeout);
         };
@@ -231,16 +359,46 @@ public sealed partial class RpcChannel
         }
     }
 
-    private static RpcFaultException RequestFailure(RpcMethod method, Exception e) => e as RpcFaultException ?? new RpcFaultException(
-        RpcStatusCode.InvalidArgument, $"The arguments of {method.FullName} cannot be written: {e.Message}", innerException: e)
+    /// <summary>Gives a connection within the call's time.</summary>
+    private async ValueTask<ClientConnection> GetConnectionAsync(
+        RpcMethod method, RpcCallOptions? options, TimeSpan? timeout, CancellationToken cancellationToken)
     {
-        MayHaveExecuted = false,
-    };
+        cancellationToken.ThrowIfCancellationRequested();
+        if (timeout <= TimeSpan.Zero)
+        {
+            throw Faults.DeadlineExceeded(method, mayHaveExecuted: false);
+        }
+
+        if (TryGetReady() is { } ready)
+        {
+            return ready;
+        }
+
+        using var limit = timeout is { } t ? Deadlines.CreateSource(t, _time) : null;
+        using var linked = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, limit?.Token ?? CancellationToken.None);
+        try
+        {
+            return await GetConnectionAsync(options, linked.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            throw new OperationCanceledException(cancellationToken);
+        }
+        catch (OperationCanceledException) when (limit is { IsCancellationRequested: true })
+        {
+            throw Faults.DeadlineExceeded(method, mayHaveExecuted: false);
+        }
+    }
 
     /// <summary>The caller's timeout, or the method's, or the channel's; never more than the call being served has left.</summary>
     private TimeSpan? EffectiveTimeout(RpcMethod method, RpcCallOptions? options)
     {
         var timeout = options?.Timeout ?? method.Timeout ?? _options.DefaultTimeout;
+        if (timeout == Timeout.InfiniteTimeSpan)
+        {
+            timeout = null;
+        }
+
         return RpcContextAccessor.Current?.RemainingTime is { } remaining && (timeout is null || remaining < timeout)
             ? remaining
             : timeout;

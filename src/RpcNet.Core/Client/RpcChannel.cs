@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using RpcNet.Client.Internal;
+using RpcNet.Diagnostics;
 using RpcNet.Transports;
 
 namespace RpcNet.Client;
@@ -17,6 +18,7 @@ public sealed partial class RpcChannel : RpcInvoker, IAsyncDisposable
     private readonly RpcChannelOptions _options;
     private readonly TimeProvider _time;
     private readonly ChannelConnection[] _connections;
+    private readonly RpcPeer _peer;
     private uint _next;
 
     /// <summary>Creates a channel; nothing connects yet.</summary>
@@ -33,7 +35,10 @@ public sealed partial class RpcChannel : RpcInvoker, IAsyncDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(options.Connections, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(options.Connections, 64);
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(options.ConnectTimeout, TimeSpan.Zero);
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(options.MaxReconnectDelay, TimeSpan.Zero);
+        options.Limits.Validate();
         _options = options;
+        _peer = RpcPeer.From(options.EndPoint);
         _time = timeProvider ?? TimeProvider.System;
         var logger = (loggerFactory ?? NullLoggerFactory.Instance).CreateLogger<RpcChannel>();
         random ??= new Random(unchecked((int)_time.GetTimestamp()));

@@ -24,12 +24,7 @@ internal sealed class DeadlineMonitor : IDisposable
     }
 
     /// <summary>The timestamp that lies <paramref name="timeout"/> ahead.</summary>
-    public long DeadlineAfter(TimeSpan timeout)
-    {
-        var ticks = timeout.TotalSeconds * _time.TimestampFrequency;
-        var now = _time.GetTimestamp();
-        return ticks >= long.MaxValue / 2 ? long.MaxValue : now + (long)ticks;
-    }
+    public long DeadlineAfter(TimeSpan timeout) => Deadlines.After(timeout, _time);
 
     /// <summary>The time left, never negative.</summary>
     public TimeSpan Remaining(long deadline)

@@ -17,12 +17,45 @@ internal static class Faults
         };
     }
 
-    public static FrameExtension ToExtension(RpcFaultException fault, RpcMetadata? trailers) => new()
+    /// <summary>Writes what travels with a fault; what exceeds the peer's limit is left out, details and trailers first.</summary>
+    public static void WriteExtension(RpcFaultException fault, RpcMetadata? trailers, int maxBytes, PooledBufferWriter output)
     {
-        Message = fault.Message,
-        Details = fault.Details,
-        Trailers = fault.Trailers.Count > 0 ? fault.Trailers : trailers,
-    };
+        var start = output.Count;
+        new FrameExtension
+        {
+            Message = fault.Message,
+            Details = fault.Details,
+            Trailers = fault.Trailers.Count > 0 ? fault.Trailers : trailers,
+        }.Write(output);
+        if (output.Count - start <= maxBytes)
+        {
+            return;
+        }
+
+        output.Truncate(start);
+        const string Note = " (details and trailers exceed the caller's limit and were left out)";
+        var room = Math.Max(0, (maxBytes - Note.Length - 16) / 3);
+        var message = fault.Message.Length > room ? fault.Message[..room] : fault.Message;
+        new FrameExtension { Message = message + Note }.Write(output);
+        if (output.Count - start > maxBytes)
+        {
+            output.Truncate(start);
+        }
+    }
+
+    /// <summary>The request could not be written, and so was not sent.</summary>
+    public static RpcFaultException RequestFailure(RpcMethod method, Exception e) => e is RpcFaultException fault
+        ? new RpcFaultException(fault.Status, fault.Message, fault.Details, fault.InnerException) { MayHaveExecuted = false }
+        : new RpcFaultException(RpcStatusCode.InvalidArgument, $"The arguments of {method.FullName} cannot be written: {e.Message}", innerException: e)
+        {
+            MayHaveExecuted = false,
+        };
+
+    public static RpcFaultException MessageTooLarge(int bytes, int limit) =>
+        new(RpcStatusCode.ResourceExhausted, $"A message of {bytes} bytes exceeds the limit of {limit}.");
+
+    public static RpcFaultException MetadataTooLarge(int bytes, int limit) =>
+        new(RpcStatusCode.ResourceExhausted, $"The metadata takes {bytes} bytes; the limit is {limit}.") { MayHaveExecuted = false };
 
     public static RpcFaultException Unavailable(string message, bool mayHaveExecuted, Exception? inner = null) =>
         new(RpcStatusCode.Unavailable, message, innerException: inner) { MayHaveExecuted = mayHaveExecuted };
@@ -37,6 +70,6 @@ internal static class Faults
         RpcErrorCode.ApplicationProtocolNotServed => "the server does not serve this protocol",
         RpcErrorCode.LimitExceeded => "the server says that a limit was exceeded",
         RpcErrorCode.ProtocolViolation => "the server says that the protocol was violated",
-        _ => e.Message,
+        _ => e.Message.TrimEnd('.'),
     };
 }

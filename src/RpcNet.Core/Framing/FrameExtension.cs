@@ -16,6 +16,9 @@ internal struct FrameExtension
     public byte? Codec;
     public string? Method;
 
+    /// <summary>Longer timeouts mean none in practice; the bound keeps clock arithmetic from overflowing.</summary>
+    private const long MaxTimeoutMicroseconds = 100L * 365 * 24 * 3600 * 1_000_000;
+
     public readonly bool IsEmpty => Count == 0;
 
     private readonly int Count =>
@@ -80,7 +83,7 @@ internal struct FrameExtension
 
             return reader.End ? result : throw new RpcProtocolException("A frame's extension has bytes after its map.");
         }
-        catch (Exception e) when (e is MessagePackSerializationException or EndOfStreamException or ArgumentException)
+        catch (Exception e) when (e is MessagePackSerializationException or EndOfStreamException or ArgumentException or OverflowException)
         {
             throw new RpcProtocolException($"A frame's extension is malformed: {e.Message}");
         }
@@ -91,7 +94,7 @@ internal struct FrameExtension
         switch (reader.ReadInt32())
         {
             case ExtensionKey.TimeoutMicroseconds:
-                result.TimeoutMicroseconds = reader.ReadInt64();
+                result.TimeoutMicroseconds = Math.Clamp(reader.ReadInt64(), 0, MaxTimeoutMicroseconds);
                 break;
             case ExtensionKey.TraceParent:
                 result.TraceParent = reader.ReadString();

@@ -9,11 +9,16 @@ internal readonly record struct Frame(FrameHeader Header, ReadOnlyMemory<byte> E
 /// <summary>Reads a stream as varints and frames through one pooled buffer. Single reader.</summary>
 internal sealed class FrameReader(ITransportStream stream, int maxExtensionBytes, int maxPayloadBytes) : IDisposable
 {
-    private const int InitialBufferSize = 32 * 1024;
+    private const int InitialBufferSize = 4 * 1024;
+    private const int ReadAheadBufferSize = 64 * 1024;
 
     private byte[] _buffer = ArrayPool<byte>.Shared.Rent(InitialBufferSize);
     private int _start;
     private int _end;
+    private bool _reading;
+
+    /// <summary>The largest payload of the frames that follow.</summary>
+    public int MaxPayloadBytes { get; set; } = maxPayloadBytes;
 
     /// <summary>Takes the next complete frame out of the buffer; false means that more bytes are needed.</summary>
     /// <exception cref="RpcProtocolException">The header breaks a rule or a limit; nothing was allocated for it.</exception>
@@ -48,7 +53,17 @@ internal sealed class FrameReader(ITransportStream stream, int maxExtensionBytes
     public async ValueTask<bool> FillAsync(CancellationToken cancellationToken)
     {
         MakeRoom();
-        var read = await stream.ReadAsync(_buffer.AsMemory(_end), cancellationToken).ConfigureAwait(false);
+        int read;
+        _reading = true;
+        try
+        {
+            read = await stream.ReadAsync(_buffer.AsMemory(_end), cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            _reading = false;
+        }
+
         if (read == 0)
         {
             return _start == _end
@@ -75,6 +90,20 @@ internal sealed class FrameReader(ITransportStream stream, int maxExtensionBytes
         return frame;
     }
 
+    /// <summary>Waits for the header of the next frame; false at the end of the stream.</summary>
+    public async ValueTask<bool> WaitForHeaderAsync(CancellationToken cancellationToken)
+    {
+        while (_end - _start < FrameHeader.Size)
+        {
+            if (!await FillAsync(cancellationToken).ConfigureAwait(false))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
     /// <summary>Reads a varint; null at the end of the stream.</summary>
     public async ValueTask<long?> ReadVarIntAsync(CancellationToken cancellationToken)
     {
@@ -96,7 +125,12 @@ internal sealed class FrameReader(ITransportStream stream, int maxExtensionBytes
     {
         if (_buffer.Length > 0)
         {
-            ArrayPool<byte>.Shared.Return(_buffer);
+            // The transport may still write into the buffer of a read that nobody waited for: the pool must not lend it again.
+            if (!_reading)
+            {
+                ArrayPool<byte>.Shared.Return(_buffer);
+            }
+
             _buffer = [];
             _start = _end = 0;
         }
@@ -115,21 +149,29 @@ internal sealed class FrameReader(ITransportStream stream, int maxExtensionBytes
                 $"A frame's extension has {header.ExtensionLength} bytes; the limit is {maxExtensionBytes}.", RpcErrorCode.LimitExceeded);
         }
 
-        if (header.PayloadLength > maxPayloadBytes)
+        if (header.PayloadLength > MaxPayloadBytes)
         {
             throw new RpcProtocolException(
-                $"A frame's payload has {header.PayloadLength} bytes; the limit is {maxPayloadBytes}.", RpcErrorCode.LimitExceeded);
+                $"A frame's payload has {header.PayloadLength} bytes; the limit is {MaxPayloadBytes}.", RpcErrorCode.LimitExceeded);
         }
     }
 
+    /// <summary>Makes room for a read. The buffer grows only as bytes arrive, so a header alone reserves no memory.</summary>
     private void MakeRoom()
     {
         if (_start == _end)
         {
+            // A read that filled the buffer says that more is waiting.
+            var grow = _end == _buffer.Length && _buffer.Length < ReadAheadBufferSize;
             _start = _end = 0;
+            if (grow)
+            {
+                Grow();
+            }
+
+            return;
         }
 
-        // A frame larger than the buffer grows it only as its bytes arrive, so a header alone reserves no memory.
         if (_buffer.Length - _end >= _buffer.Length / 4)
         {
             return;
@@ -140,14 +182,16 @@ internal sealed class FrameReader(ITransportStream stream, int maxExtensionBytes
             _buffer.AsSpan(_start, _end - _start).CopyTo(_buffer);
             _end -= _start;
             _start = 0;
-            return;
         }
 
-        if (_end < _buffer.Length)
+        if (_buffer.Length - _end < _buffer.Length / 4)
         {
-            return;
+            Grow();
         }
+    }
 
+    private void Grow()
+    {
         var larger = ArrayPool<byte>.Shared.Rent(_buffer.Length * 2);
         _buffer.AsSpan(0, _end).CopyTo(larger);
         ArrayPool<byte>.Shared.Return(_buffer);

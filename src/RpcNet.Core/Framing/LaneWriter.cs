@@ -12,7 +12,11 @@ internal readonly record struct FrameTicket(long Value)
     {
     }
 
-    public static FrameTicket None => new(-1);
+    /// <summary>Not appended yet.</summary>
+    public static FrameTicket None => new(-1L);
+
+    /// <summary>Refused by a lane that had failed: the peer will never see it.</summary>
+    public static FrameTicket Refused => new(-2L);
 
     public long Batch => Value >> OffsetBits;
 
@@ -31,14 +35,16 @@ internal readonly record struct FrameTicket(long Value)
 internal sealed class LaneWriter : IThreadPoolWorkItem, IDisposable
 {
     private const int MaxWriteBytes = 64 * 1024;
+    private const int IdleBytes = 4 * 1024;
 
     private readonly ITransportStream _stream;
     private readonly int _maxQueuedBytes;
     private readonly Action<Exception> _onFailed;
     private readonly Lock _gate = new();
-    private PooledBufferWriter _pending = new(MaxWriteBytes);
-    private PooledBufferWriter _sending = new(MaxWriteBytes);
+    private PooledBufferWriter _pending = new(IdleBytes);
+    private PooledBufferWriter _sending = new(IdleBytes);
     private readonly PooledBufferWriter _urgent = new(256);
+    private int _lastBatchBytes;
     private long _batch;
     private volatile int _queuedBytes;
     private bool _active;
@@ -53,9 +59,10 @@ internal sealed class LaneWriter : IThreadPoolWorkItem, IDisposable
         _onFailed = onFailed;
     }
 
-    /// <summary>Bytes appended and not yet taken by the transport.</summary>
+    /// <summary>Bytes appended and not yet taken by the transport; 0 once the lane has failed.</summary>
     public int QueuedBytes => _queuedBytes;
 
+    /// <summary>Whether the queue is below its bound, or nothing will be queued any more.</summary>
     public bool HasRoom => _queuedBytes < _maxQueuedBytes;
 
     /// <summary>Appends a frame; false once the lane has failed.</summary>
@@ -72,7 +79,7 @@ internal sealed class LaneWriter : IThreadPoolWorkItem, IDisposable
         {
             if (_failure is not null || _disposed)
             {
-                ticket = FrameTicket.None;
+                ticket = FrameTicket.Refused;
                 return false;
             }
 
@@ -133,7 +140,20 @@ internal sealed class LaneWriter : IThreadPoolWorkItem, IDisposable
     {
         lock (_gate)
         {
-            return ticket.Batch == _batch;
+            return ticket == FrameTicket.Refused || ticket.Batch == _batch;
+        }
+    }
+
+    /// <summary>Hands nothing more to the transport: after this, <see cref="IsUnsent"/> is final.</summary>
+    public void Abort(Exception reason)
+    {
+        lock (_gate)
+        {
+            End(reason);
+            if (!_active)
+            {
+                ReturnBuffers();
+            }
         }
     }
 
@@ -164,6 +184,7 @@ internal sealed class LaneWriter : IThreadPoolWorkItem, IDisposable
             }
 
             _disposed = true;
+            _queuedBytes = 0;
             ReleaseWaiters();
             if (!_active)
             {
@@ -267,7 +288,11 @@ internal sealed class LaneWriter : IThreadPoolWorkItem, IDisposable
 
             if (_pending.Count == 0)
             {
+                // An idle lane holds little memory, and rents what its last batch took when it wakes.
                 _active = false;
+                _pending.InitialCapacity = _sending.InitialCapacity = Math.Clamp(_lastBatchBytes, IdleBytes, MaxWriteBytes);
+                _pending.Reset(IdleBytes);
+                _sending.Reset(IdleBytes);
                 return false;
             }
 
@@ -281,7 +306,8 @@ internal sealed class LaneWriter : IThreadPoolWorkItem, IDisposable
     {
         lock (_gate)
         {
-            _queuedBytes -= _sending.Count;
+            _lastBatchBytes = _sending.Count;
+            _queuedBytes = _failure is null && !_disposed ? _queuedBytes - _sending.Count : 0;
             _sending.Reset(MaxWriteBytes);
             if (HasRoom)
             {
@@ -294,13 +320,19 @@ internal sealed class LaneWriter : IThreadPoolWorkItem, IDisposable
     {
         lock (_gate)
         {
-            _failure = exception;
             _active = false;
-            ReleaseWaiters();
+            End(exception);
             ReturnBuffers();
         }
 
         _onFailed(exception);
+    }
+
+    private void End(Exception reason)
+    {
+        _failure ??= reason;
+        _queuedBytes = 0;
+        ReleaseWaiters();
     }
 
     private void ReleaseWaiters()

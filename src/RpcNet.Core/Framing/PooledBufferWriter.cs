@@ -2,11 +2,14 @@ using System.Buffers;
 
 namespace RpcNet.Framing;
 
-/// <summary>A growing buffer from the shared pool. Not thread-safe.</summary>
+/// <summary>A growing buffer from the shared pool, rented when first written to. Not thread-safe.</summary>
 internal sealed class PooledBufferWriter(int initialCapacity = 1024) : IBufferWriter<byte>, IDisposable
 {
-    private byte[] _buffer = ArrayPool<byte>.Shared.Rent(initialCapacity);
+    private byte[] _buffer = [];
     private int _count;
+
+    /// <summary>The least that is rented at a time.</summary>
+    public int InitialCapacity { get; set; } = initialCapacity;
 
     public int Count => _count;
 
@@ -45,38 +48,43 @@ internal sealed class PooledBufferWriter(int initialCapacity = 1024) : IBufferWr
 
     public void Clear() => _count = 0;
 
-    /// <summary>Empties the buffer and gives back what grew beyond <paramref name="keep"/> bytes.</summary>
+    /// <summary>Empties the buffer and gives its memory back when that exceeds <paramref name="keep"/> bytes.</summary>
     public void Reset(int keep)
     {
         _count = 0;
         if (_buffer.Length > keep)
         {
-            ArrayPool<byte>.Shared.Return(_buffer);
-            _buffer = ArrayPool<byte>.Shared.Rent(keep);
+            Dispose();
         }
     }
 
+    /// <summary>Gives the memory back; the writer stays usable.</summary>
     public void Dispose()
     {
         if (_buffer.Length > 0)
         {
             ArrayPool<byte>.Shared.Return(_buffer);
             _buffer = [];
-            _count = 0;
         }
+
+        _count = 0;
     }
 
     private void EnsureCapacity(int sizeHint)
     {
-        var needed = _count + Math.Max(sizeHint, 1);
+        var needed = checked(_count + Math.Max(sizeHint, 1));
         if (needed <= _buffer.Length)
         {
             return;
         }
 
-        var larger = ArrayPool<byte>.Shared.Rent(Math.Max(needed, _buffer.Length * 2));
+        var larger = ArrayPool<byte>.Shared.Rent(Math.Max(Math.Max(needed, InitialCapacity), (int)Math.Min(_buffer.Length * 2L, Array.MaxLength)));
         _buffer.AsSpan(0, _count).CopyTo(larger);
-        ArrayPool<byte>.Shared.Return(_buffer);
+        if (_buffer.Length > 0)
+        {
+            ArrayPool<byte>.Shared.Return(_buffer);
+        }
+
         _buffer = larger;
     }
 }

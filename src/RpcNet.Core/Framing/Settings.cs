@@ -63,7 +63,7 @@ internal readonly record struct PeerSettings(
                 }
             }
 
-            return settings;
+            return reader.End ? settings : throw new RpcProtocolException("SETTINGS has bytes after its map.");
         }
         catch (Exception e) when (e is MessagePackSerializationException or EndOfStreamException or OverflowException)
         {

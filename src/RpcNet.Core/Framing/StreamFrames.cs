@@ -3,7 +3,9 @@ using RpcNet.Transports;
 namespace RpcNet.Framing;
 
 /// <summary>Writes the frames of one call stream, batched; one caller at a time.</summary>
-internal sealed class StreamFrameWriter(ITransportStream stream) : IDisposable
+/// <param name="stream">The call's stream.</param>
+/// <param name="abortCode">The code that a cancelled flush resets the stream with; null means CANCELLED.</param>
+internal sealed class StreamFrameWriter(ITransportStream stream, Func<long>? abortCode = null) : IDisposable
 {
     private const int FlushThreshold = 64 * 1024;
     private const int KeptBytes = 2 * FlushThreshold;
@@ -23,19 +25,6 @@ internal sealed class StreamFrameWriter(ITransportStream stream) : IDisposable
         _buffer.Advance(FrameHeader.Size);
         _buffer.Write(extension);
         _buffer.Write(payload);
-    }
-
-    public void Append(FrameType type, uint argument, in FrameExtension extension)
-    {
-        if (extension.IsEmpty)
-        {
-            Append(type, FrameFlags.None, argument, [], []);
-            return;
-        }
-
-        using var scratch = new PooledBufferWriter();
-        extension.Write(scratch);
-        Append(type, FrameFlags.None, argument, scratch.WrittenSpan, []);
     }
 
     /// <summary>Appends a frame whose payload is written in place.</summary>
@@ -60,8 +49,7 @@ internal sealed class StreamFrameWriter(ITransportStream stream) : IDisposable
             var payloadLength = _buffer.Count - payloadStart;
             if (payloadLength > maxPayloadBytes)
             {
-                throw new RpcFaultException(
-                    RpcStatusCode.ResourceExhausted, $"A message of {payloadLength} bytes exceeds the limit of {maxPayloadBytes}.");
+                throw Faults.MessageTooLarge(payloadLength, maxPayloadBytes);
             }
 
             FrameHeader.Create(type, flags, extension.Length, payloadLength, 0, 0).Write(_buffer.Written[start..]);
@@ -73,9 +61,20 @@ internal sealed class StreamFrameWriter(ITransportStream stream) : IDisposable
         }
     }
 
+    /// <summary>Sends what was appended. A cancelled flush resets the stream with the writer's abort code.</summary>
     public async ValueTask FlushAsync(bool endStream, CancellationToken cancellationToken)
     {
-        await stream.WriteAsync(_buffer.WrittenMemory, endStream, cancellationToken).ConfigureAwait(false);
+        cancellationToken.ThrowIfCancellationRequested();
+        var write = stream.WriteAsync(_buffer.WrittenMemory, endStream, CancellationToken.None);
+        if (write.IsCompletedSuccessfully)
+        {
+            write.GetAwaiter().GetResult();
+        }
+        else
+        {
+            await AwaitWriteAsync(write, cancellationToken).ConfigureAwait(false);
+        }
+
         _buffer.Reset(KeptBytes);
     }
 
@@ -83,26 +82,43 @@ internal sealed class StreamFrameWriter(ITransportStream stream) : IDisposable
     /// Writes a stream of items and flushes whenever the source has none ready or enough are batched; a slow peer slows
     /// the source.
     /// </summary>
+    /// <param name="abandonSource">
+    /// Whether cancellation returns at once even if the source ignores it; its enumerator is then disposed when it lets go.
+    /// </param>
     public async Task WriteItemsAsync<T>(
         IAsyncEnumerable<T> items,
         RpcMarshaller<T> marshaller,
         IRpcSerializer serializer,
         int maxPayloadBytes,
+        bool abandonSource,
         CancellationToken cancellationToken,
         Action? beforeFirstItem = null)
     {
         var enumerator = items.GetAsyncEnumerator(cancellationToken);
-        await using (enumerator.ConfigureAwait(false))
+        Task<bool>? moving = null;
+        try
         {
             while (true)
             {
                 var next = enumerator.MoveNextAsync();
-                if (!next.IsCompleted && HasUnsent)
+                bool more;
+                if (next.IsCompleted)
                 {
-                    await FlushAsync(endStream: false, cancellationToken).ConfigureAwait(false);
+                    more = await next.ConfigureAwait(false);
+                }
+                else
+                {
+                    moving = next.AsTask();
+                    if (HasUnsent)
+                    {
+                        await FlushAsync(endStream: false, cancellationToken).ConfigureAwait(false);
+                    }
+
+                    more = await (abandonSource ? moving.WaitAsync(cancellationToken) : moving).ConfigureAwait(false);
+                    moving = null;
                 }
 
-                if (!await next.ConfigureAwait(false))
+                if (!more)
                 {
                     return;
                 }
@@ -116,7 +132,47 @@ internal sealed class StreamFrameWriter(ITransportStream stream) : IDisposable
                 }
             }
         }
+        finally
+        {
+            // An enumerator must not be disposed while it moves.
+            if (moving is null || moving.IsCompleted)
+            {
+                await enumerator.DisposeAsync().ConfigureAwait(false);
+            }
+            else if (abandonSource)
+            {
+                _ = DisposeWhenStillAsync(enumerator, moving);
+            }
+            else
+            {
+                await DisposeWhenStillAsync(enumerator, moving).ConfigureAwait(false);
+            }
+        }
     }
 
     public void Dispose() => _buffer.Dispose();
+
+    private static async Task DisposeWhenStillAsync<T>(IAsyncEnumerator<T> enumerator, Task moving)
+    {
+        await moving.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await enumerator.DisposeAsync().ConfigureAwait(false);
+    }
+
+    private async ValueTask AwaitWriteAsync(ValueTask write, CancellationToken cancellationToken)
+    {
+        var registration = cancellationToken.UnsafeRegister(static state => ((StreamFrameWriter)state!).Abort(), this);
+        await using (registration.ConfigureAwait(false))
+        {
+            try
+            {
+                await write.ConfigureAwait(false);
+            }
+            catch (TransportException) when (cancellationToken.IsCancellationRequested)
+            {
+                throw new OperationCanceledException(cancellationToken);
+            }
+        }
+    }
+
+    private void Abort() => stream.AbortWrite(abortCode?.Invoke() ?? RpcErrorCode.Cancelled);
 }

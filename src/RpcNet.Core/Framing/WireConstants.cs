@@ -20,6 +20,7 @@ internal static class RpcErrorCode
     public const long ApplicationProtocolNotServed = 5;
     public const long Draining = 6;
     public const long Unauthorized = 7;
+    public const long DeadlineExceeded = 8;
 }
 
 /// <summary>Keys of a frame's extension map.</summary>
@@ -51,4 +52,11 @@ internal static class CancelReason
 {
     public const uint Cancelled = 0;
     public const uint DeadlineExceeded = 1;
+}
+
+/// <summary>Limits that the protocol fixes.</summary>
+internal static class WireLimits
+{
+    public const int MethodsPerLane = 4096;
+    public const int MethodNameBytes = 1024;
 }

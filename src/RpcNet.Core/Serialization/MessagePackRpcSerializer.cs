@@ -31,7 +31,7 @@ public sealed class MessagePackRpcSerializer : IRpcSerializer
     {
         try
         {
-            _serializer.Serialize(writer, value, ShapeOf<T>.Get());
+            _serializer.Serialize(writer, value, Shape<T>());
         }
         catch (MessagePackSerializationException e)
         {
@@ -45,12 +45,13 @@ public sealed class MessagePackRpcSerializer : IRpcSerializer
         try
         {
             var reader = new MessagePackReader(payload);
-            var value = _serializer.Deserialize(ref reader, ShapeOf<T>.Get());
+            var value = _serializer.Deserialize(ref reader, Shape<T>());
             payload = payload[(int)reader.Consumed..];
             return value!;
         }
-        catch (Exception e) when (e is MessagePackSerializationException or EndOfStreamException)
+        catch (Exception e) when (e is not (RpcSerializationException or OutOfMemoryException))
         {
+            // Whatever a converter throws, it was the input that made it do so.
             throw new RpcSerializationException($"The payload is no {typeof(T)}: {e.Message}", e);
         }
     }
@@ -73,19 +74,13 @@ public sealed class MessagePackRpcSerializer : IRpcSerializer
             payload = payload[(int)reader.Consumed..];
             return count;
         }
-        catch (Exception e) when (e is MessagePackSerializationException or EndOfStreamException)
+        catch (Exception e) when (e is MessagePackSerializationException or EndOfStreamException or OverflowException)
         {
             throw new RpcSerializationException($"The payload is no argument list: {e.Message}", e);
         }
     }
 
-    private static class ShapeOf<T>
-    {
-        private static readonly ITypeShape<T>? Shape =
-            TypeShapeResolver.ResolveDynamic<T>() ?? (ITypeShape<T>?)CommonShapes.Provider.GetTypeShape(typeof(T));
-
-        public static ITypeShape<T> Get() => Shape ?? throw new RpcSerializationException(
-            $"{typeof(T)} has no MessagePack shape: put [GenerateShape] on the type and make it partial, or put "
-            + $"[GenerateShapeFor<{typeof(T).Name}>] on a partial class of your assembly and register it with RpcShapes.Register.");
-    }
+    private static ITypeShape<T> Shape<T>() => RpcShapes.Find<T>() ?? throw new RpcSerializationException(
+        $"{typeof(T)} has no MessagePack shape: put [GenerateShape] on the type and make it partial, or, for a type that has "
+        + $"no place for the attribute, [GenerateShapeFor<{typeof(T).Name}>] on a partial class of the contract's assembly.");
 }

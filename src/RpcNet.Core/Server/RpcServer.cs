@@ -2,6 +2,7 @@ using System.Net.Security;
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
+using RpcNet.Diagnostics;
 using RpcNet.Framing;
 using RpcNet.Server.Internal;
 using RpcNet.Transports;
@@ -12,10 +13,15 @@ namespace RpcNet.Server;
 /// <remarks>All members may be called concurrently. The owner drains it, then stops the listener.</remarks>
 public sealed class RpcServer : IConnectionHandler
 {
+    /// <summary>How long an idle connection stays open for the client to take its last answers and close it.</summary>
+    private static readonly TimeSpan CloseGrace = TimeSpan.FromSeconds(1);
+
     private readonly ConcurrentDictionary<ServerConnection, byte> _connections = new();
     private readonly ILogger _logger;
     private readonly TimeProvider _time;
+    private readonly CancellationTokenSource _drainStarted = new();
     private int _callsInFlight;
+    private int _builtInCalls;
     private volatile string? _draining;
 
     /// <summary>Creates the server.</summary>
@@ -24,10 +30,13 @@ public sealed class RpcServer : IConnectionHandler
     {
         ArgumentNullException.ThrowIfNull(services);
         ArgumentNullException.ThrowIfNull(options);
+        options.Limits.Validate();
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.MaxConcurrentCalls, 1);
         Services = services;
         Options = options;
         _logger = (loggerFactory ?? NullLoggerFactory.Instance).CreateLogger<RpcServer>();
         _time = timeProvider ?? TimeProvider.System;
+        ViolationLog = new LogLimiter(_time, TimeSpan.FromSeconds(1));
         Serializers = new IRpcSerializer?[256];
         foreach (var serializer in options.Serializers)
         {
@@ -44,8 +53,14 @@ public sealed class RpcServer : IConnectionHandler
     /// <inheritdoc/>
     public SslApplicationProtocol ApplicationProtocol => RpcProtocol.Alpn;
 
-    /// <summary>Calls running on all connections.</summary>
-    public int CallsInFlight => Volatile.Read(ref _callsInFlight);
+    /// <summary>
+    /// Calls running on all connections; those of RpcNet's own services (named "rpcnet.…"), such as streams of load
+    /// reports, do not count.
+    /// </summary>
+    public int CallsInFlight => Math.Max(0, Volatile.Read(ref _callsInFlight) - Volatile.Read(ref _builtInCalls));
+
+    /// <summary>Cancelled when a drain starts: streams without an end of their own end themselves then.</summary>
+    public CancellationToken DrainStarted => _drainStarted.Token;
 
     /// <summary>Open connections.</summary>
     public int Connections => _connections.Count;
@@ -58,18 +73,22 @@ public sealed class RpcServer : IConnectionHandler
 
     internal string? DrainReason => _draining;
 
+    internal LogLimiter ViolationLog { get; }
+
     /// <inheritdoc/>
     public async Task HandleConnectionAsync(ITransportConnection connection, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(connection);
         var serving = new ServerConnection(this, connection, _time, _logger);
         _connections[serving] = 0;
+        RpcTelemetry.Add(serving);
         try
         {
             await serving.RunAsync(cancellationToken).ConfigureAwait(false);
         }
         finally
         {
+            RpcTelemetry.Remove(serving);
             _connections.TryRemove(serving, out _);
         }
     }
@@ -81,28 +100,28 @@ public sealed class RpcServer : IConnectionHandler
     /// <returns>Whether every call completed within the time.</returns>
     public async Task<bool> DrainAsync(string reason, TimeSpan timeout, CancellationToken cancellationToken = default)
     {
+        ArgumentException.ThrowIfNullOrEmpty(reason);
         _draining = reason;
-        foreach (var connection in _connections.Keys)
-        {
-            await connection.SendGoAwayAsync(reason).ConfigureAwait(false);
-        }
-
+        await _drainStarted.CancelAsync().ConfigureAwait(false);
         using var limit = new CancellationTokenSource(timeout, _time);
         using var linked = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
-        var drained = true;
+        var drained = await Task.WhenAll(_connections.Keys.Select(c => DrainAsync(c, reason, linked.Token))).ConfigureAwait(false);
+        return Array.TrueForAll(drained, static d => d);
+    }
+
+    private async Task<bool> DrainAsync(ServerConnection connection, string reason, CancellationToken cancellationToken)
+    {
+        var drained = false;
         try
         {
-            foreach (var connection in _connections.Keys)
-            {
-                await connection.WaitUntilIdleAsync(linked.Token).ConfigureAwait(false);
-            }
-        }
-        catch (OperationCanceledException)
-        {
-            drained = false;
-        }
+            await connection.SendGoAwayAsync(reason, cancellationToken).ConfigureAwait(false);
+            await connection.WaitUntilIdleAsync(cancellationToken).ConfigureAwait(false);
+            drained = true;
 
-        foreach (var connection in _connections.Keys)
+            // The client closes when it has the last answer. One that does not is not waited for long.
+            await connection.Transport.Closed.WaitAsync(CloseGrace, _time, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is OperationCanceledException or TimeoutException)
         {
             await connection.CloseAsync(RpcErrorCode.Draining).ConfigureAwait(false);
         }
@@ -110,10 +129,15 @@ public sealed class RpcServer : IConnectionHandler
         return drained;
     }
 
-    internal bool TryEnterCall()
+    internal bool TryEnterCall(ServerMethod method)
     {
         if (Interlocked.Increment(ref _callsInFlight) <= Options.MaxConcurrentCalls)
         {
+            if (method.IsBuiltIn)
+            {
+                Interlocked.Increment(ref _builtInCalls);
+            }
+
             return true;
         }
 
@@ -121,5 +145,12 @@ public sealed class RpcServer : IConnectionHandler
         return false;
     }
 
-    internal void ExitCall() => Interlocked.Decrement(ref _callsInFlight);
+    internal void ExitCall(ServerMethod method)
+    {
+        Interlocked.Decrement(ref _callsInFlight);
+        if (method.IsBuiltIn)
+        {
+            Interlocked.Decrement(ref _builtInCalls);
+        }
+    }
 }

@@ -15,6 +15,13 @@ public sealed class RpcServerOptions
     /// </summary>
     public bool EnableDetailedErrors { get; init; }
 
+    /// <summary>
+    /// The time that cancelled handlers get to end after their connection has ended; then it is released all the same, with
+    /// a warning.
+    /// </summary>
+    /// <value>Default 5 s.</value>
+    public TimeSpan HandlerExitTimeout { get; init; } = TimeSpan.FromSeconds(5);
+
     /// <summary>The codecs that calls may use, by their wire numbers. Default: MessagePack.</summary>
     public IReadOnlyList<IRpcSerializer> Serializers { get; init; } = [Serialization.MessagePackRpcSerializer.Default];
 

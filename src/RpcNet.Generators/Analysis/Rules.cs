@@ -6,7 +6,10 @@ namespace RpcNet.Generators.Analysis;
 internal static class Rules
 {
     private const string Category = "RpcNet";
-    private const string HelpFolder = "https://github.com/rpcnet/rpcnet/blob/main/docs/diagnostics/";
+    private const string HelpFolder = "docs/diagnostics/";
+
+    /// <summary>The property of a diagnostic that names the type a code fix has to write.</summary>
+    public const string TypeProperty = "Type";
 
     public static readonly DiagnosticDescriptor MissingCancellationToken = Create(
         "RPCNET001",
@@ -114,18 +117,19 @@ internal static class Rules
         "RPCNET018",
         DiagnosticSeverity.Warning,
         "Contracts share a service name",
-        "'{0}' has the service name '{1}', which '{2}' has already: one server cannot host both");
+        "'{0}' has the service name '{1}', which '{2}' has already: one server cannot host both",
+        WellKnownDiagnosticTags.CompilationEnd);
 
-    public static readonly DiagnosticDescriptor BaselineRemoved = Create(
+    public static readonly DiagnosticDescriptor BaselineMethodRemoved = Create(
         "RPCNET020",
         DiagnosticSeverity.Error,
-        "Contract change breaks callers: removed",
-        "{0} is in rpc.contract.json and no longer in the contract: callers built against it get Unimplemented");
+        "Contract change breaks callers: method removed",
+        "The method '{0}' is in rpc.contract.json and no longer in the contract: callers built against it get Unimplemented");
 
     public static readonly DiagnosticDescriptor BaselineChanged = Create(
         "RPCNET021",
         DiagnosticSeverity.Error,
-        "Contract change breaks callers: changed",
+        "Contract change breaks callers: signature changed",
         "'{0}' changed its {1} from {2} to {3} since rpc.contract.json was written: callers built against it fail");
 
     public static readonly DiagnosticDescriptor BaselineOutdated = Create(
@@ -138,8 +142,26 @@ internal static class Rules
         "RPCNET023",
         DiagnosticSeverity.Error,
         "Contract baseline cannot be read",
-        "rpc.contract.json cannot be read: {0}");
+        "rpc.contract.json cannot be read: {0}",
+        WellKnownDiagnosticTags.CompilationEnd);
 
-    private static DiagnosticDescriptor Create(string id, DiagnosticSeverity severity, string title, string message) =>
-        new(id, title, message, Category, severity, isEnabledByDefault: true, helpLinkUri: $"{HelpFolder}{id}.md");
+    public static readonly DiagnosticDescriptor BaselineServiceRemoved = Create(
+        "RPCNET024",
+        DiagnosticSeverity.Error,
+        "Contract change breaks callers: service removed",
+        "The service '{0}' is in rpc.contract.json and no longer in the project: callers built against it get Unimplemented",
+        WellKnownDiagnosticTags.CompilationEnd);
+
+    private static DiagnosticDescriptor Create(
+        string id, DiagnosticSeverity severity, string title, string message, params string[] tags) =>
+        new(
+            id,
+            title,
+            message,
+            Category,
+            severity,
+            isEnabledByDefault: true,
+            description: null,
+            helpLinkUri: $"{HelpFolder}{id}.md",
+            customTags: tags);
 }

@@ -48,6 +48,7 @@ internal enum ReturnKind
 /// <param name="DeclaringInterface">Fully qualified; differs from the contract for an inherited method.</param>
 /// <param name="ReturnType">The whole return type.</param>
 /// <param name="ResultType">The result or the item of the response stream; null where there is none.</param>
+/// <param name="ResultName">The same for people and the baseline, without annotations.</param>
 /// <param name="TimeoutMilliseconds">0 for none.</param>
 internal sealed record MethodModel(
     string Identifier,
@@ -57,6 +58,7 @@ internal sealed record MethodModel(
     ReturnKind Returns,
     string ReturnType,
     string? ResultType,
+    string? ResultName,
     EquatableArray<ParameterModel> Parameters,
     bool Idempotent,
     int TimeoutMilliseconds)
@@ -89,11 +91,13 @@ internal enum ParameterRole
 /// <param name="Identifier">Escaped.</param>
 /// <param name="Type">The declared type, fully qualified.</param>
 /// <param name="PayloadType">The type that travels: the stream's item, else the type itself.</param>
+/// <param name="PayloadName">The same for people and the baseline, without annotations.</param>
 /// <param name="Default">The default value as C#, or null.</param>
 internal sealed record ParameterModel(
     string Identifier,
     ParameterRole Role,
     string Type,
     string PayloadType,
+    string PayloadName,
     bool IsParams,
     string? Default);

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Microsoft.CodeAnalysis;
 using RpcNet.Generators.Analysis;
 
@@ -60,6 +61,12 @@ internal sealed partial class ContractParser
             return null;
         }
 
+        var baseName = BaseName(_contract);
+        if (method.Name == baseName + "Client" || method.Name == baseName + "Base")
+        {
+            Fail(Rules.GeneratedNameClash, place, _contract.Name, method.Name, "its method");
+        }
+
         var (returns, result) = ParseReturn(method);
         var parameters = method.Parameters.Select(p => ParseParameter(method, p)).ToList();
         if (parameters.Count(p => p?.Role == ParameterRole.Stream) > 1)
@@ -73,7 +80,7 @@ internal sealed partial class ContractParser
         }
 
         var refinement = Symbols.Attribute(method, Symbols.RpcMethod);
-        var wireName = Named(refinement, "Name") as string ?? WithoutAsync(method.Name);
+        var wireName = WireName(method);
         if (!IsWireName(wireName))
         {
             Fail(Rules.InvalidName, place, "method", wireName);
@@ -97,13 +104,14 @@ internal sealed partial class ContractParser
             method.ContainingType.ToDisplayString(Symbols.Full),
             returns.Value,
             method.ReturnType.ToDisplayString(Symbols.Full),
-            result,
+            result?.ToDisplayString(Symbols.Full),
+            result?.ToDisplayString(Symbols.Readable),
             new EquatableArray<ParameterModel>(parameters!),
             Named(refinement, "Idempotent") as bool? ?? false,
             timeout);
     }
 
-    private (ReturnKind? Kind, string? Result) ParseReturn(IMethodSymbol method)
+    private (ReturnKind? Kind, ITypeSymbol? Result) ParseReturn(IMethodSymbol method)
     {
         const string Tasks = "System.Threading.Tasks";
         var type = method.ReturnType;
@@ -126,7 +134,7 @@ internal sealed partial class ContractParser
             ParsePayload(method, result, Symbols.LocationOf(method));
         }
 
-        return (kind, result?.ToDisplayString(Symbols.Full));
+        return (kind, result);
     }
 
     private ParameterModel? ParseParameter(IMethodSymbol method, IParameterSymbol parameter)
@@ -159,6 +167,7 @@ internal sealed partial class ContractParser
             role,
             type.ToDisplayString(Symbols.Full),
             payload.ToDisplayString(Symbols.Full),
+            payload.ToDisplayString(Symbols.Readable),
             parameter.IsParams,
             DefaultValue.Of(parameter));
     }
@@ -168,6 +177,27 @@ internal sealed partial class ContractParser
         if (ShapeSource.OfForeign(type, _compilation) is { } provider)
         {
             _foreignShapes.Add(provider);
+        }
+
+        if (_judge is null || _report is null)
+        {
+            return;
+        }
+
+        var name = type.ToDisplayString(Symbols.Readable);
+        switch (_judge.Judge(type, out var reason))
+        {
+            case PayloadVerdict.Never:
+                Report(Rules.UnserializableType, place, name, method.Name, reason!);
+                break;
+            case PayloadVerdict.NeedsShape:
+                _report(Diagnostic.Create(
+                    Rules.MissingShape, Place(place), [Symbols.LocationOf(type)], name, method.Name));
+                break;
+            case PayloadVerdict.NeedsWitness:
+                var properties = ImmutableDictionary<string, string?>.Empty.Add(Rules.TypeProperty, name);
+                _report(Diagnostic.Create(Rules.MissingWitness, Place(place), properties, name, method.Name));
+                break;
         }
     }
 
@@ -196,6 +226,10 @@ internal sealed partial class ContractParser
             Fail(Rules.Overload, Symbols.LocationOf(method), method.Name, wireName);
         }
     }
+
+    /// <summary>RpcMethodAttribute.Name, or else the C# name without a trailing "Async".</summary>
+    public static string WireName(IMethodSymbol method) =>
+        Named(Symbols.Attribute(method, Symbols.RpcMethod), "Name") as string ?? WithoutAsync(method.Name);
 
     private static string MemberName(string name, HashSet<string> taken)
     {

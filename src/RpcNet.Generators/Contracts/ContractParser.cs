@@ -12,6 +12,7 @@ internal sealed partial class ContractParser
     private readonly INamedTypeSymbol _contract;
     private readonly Compilation _compilation;
     private readonly Action<Diagnostic>? _report;
+    private readonly PayloadJudge? _judge;
     private readonly CancellationToken _cancellationToken;
     private readonly SortedSet<string> _foreignShapes = new(StringComparer.Ordinal);
     private bool _failed;
@@ -20,22 +21,38 @@ internal sealed partial class ContractParser
         INamedTypeSymbol contract,
         Compilation compilation,
         Action<Diagnostic>? report,
+        PayloadJudge? judge,
         CancellationToken cancellationToken)
     {
         _contract = contract;
         _compilation = compilation;
         _report = report;
+        _judge = judge;
         _cancellationToken = cancellationToken;
     }
 
-    /// <summary>The model, or null when there are errors; they go to <paramref name="report"/>.</summary>
+    /// <summary>
+    /// The model, or null when there are errors; they go to <paramref name="report"/>. Payload types are judged only when
+    /// <paramref name="judge"/> is given: what they lack does not keep the code from being generated.
+    /// </summary>
     public static ContractModel? Parse(
         INamedTypeSymbol contract,
         AttributeData service,
         Compilation compilation,
         Action<Diagnostic>? report,
+        PayloadJudge? judge,
         CancellationToken cancellationToken) =>
-        new ContractParser(contract, compilation, report, cancellationToken).Parse(service);
+        new ContractParser(contract, compilation, report, judge, cancellationToken).Parse(service);
+
+    /// <summary>The contracts of a compilation that have no errors.</summary>
+    public static IEnumerable<ContractModel> ParseAll(Compilation compilation, CancellationToken cancellationToken) =>
+        Symbols.Types(compilation.Assembly)
+            .Where(type => type.TypeKind == TypeKind.Interface)
+            .Select(type => Symbols.Attribute(type, Symbols.RpcService) is { } service
+                ? Parse(type, service, compilation, report: null, judge: null, cancellationToken)
+                : null)
+            .Where(model => model is not null)
+            .Select(model => model!);
 
     private ContractModel? Parse(AttributeData service)
     {
@@ -143,15 +160,9 @@ internal sealed partial class ContractParser
         Report(rule, location, arguments);
     }
 
-    private void Report(DiagnosticDescriptor rule, Location location, params object[] arguments)
-    {
-        if (_report is null)
-        {
-            return;
-        }
+    private void Report(DiagnosticDescriptor rule, Location location, params object[] arguments) =>
+        _report?.Invoke(Diagnostic.Create(rule, Place(location), arguments));
 
-        // An inherited member from another assembly has no place here; the contract that inherits it has.
-        var place = location.IsInSource ? location : Symbols.LocationOf(_contract);
-        _report(Diagnostic.Create(rule, place, arguments));
-    }
+    /// <summary>An inherited member from another assembly has no place here; the contract that inherits it has.</summary>
+    private Location Place(Location location) => location.IsInSource ? location : Symbols.LocationOf(_contract);
 }

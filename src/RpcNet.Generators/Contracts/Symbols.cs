@@ -15,10 +15,13 @@ internal static class Symbols
     public static readonly SymbolDisplayFormat Full = SymbolDisplayFormat.FullyQualifiedFormat.AddMiscellaneousOptions(
         SymbolDisplayMiscellaneousOptions.IncludeNullableReferenceTypeModifier);
 
+    /// <summary>One text for one type: nullable annotations and the names of tuple elements, which do not travel, are left out.</summary>
     public static readonly SymbolDisplayFormat Readable = new(
         typeQualificationStyle: SymbolDisplayTypeQualificationStyle.NameAndContainingTypesAndNamespaces,
         genericsOptions: SymbolDisplayGenericsOptions.IncludeTypeParameters,
-        miscellaneousOptions: SymbolDisplayMiscellaneousOptions.UseSpecialTypes);
+        miscellaneousOptions: SymbolDisplayMiscellaneousOptions.UseSpecialTypes
+            | SymbolDisplayMiscellaneousOptions.EscapeKeywordIdentifiers
+            | SymbolDisplayMiscellaneousOptions.ExpandValueTuple);
 
     public static string Escape(string identifier) =>
         SyntaxFacts.GetKeywordKind(identifier) == SyntaxKind.None ? identifier : "@" + identifier;
@@ -76,6 +79,16 @@ internal static class Symbols
         }
 
         return false;
+    }
+
+    /// <summary>All types of an assembly, nested ones too.</summary>
+    public static IEnumerable<INamedTypeSymbol> Types(IAssemblySymbol assembly)
+    {
+        return Within(assembly.GlobalNamespace);
+
+        static IEnumerable<INamedTypeSymbol> Within(INamespaceOrTypeSymbol container) =>
+            container.GetMembers().OfType<INamespaceOrTypeSymbol>().SelectMany(m =>
+                m is INamedTypeSymbol type ? Within(type).Prepend(type) : Within(m));
     }
 
     public static Location LocationOf(ISymbol symbol) =>

@@ -47,6 +47,7 @@ internal sealed partial class ContractWriter
         }
 
         _code.Close();
+        WriteArgumentMarshallers();
         _code.Close();
         _code.Line();
     }
@@ -133,6 +134,7 @@ internal sealed partial class ContractWriter
         }
     }
 
+    /// <summary>Nested, so that a message type of the user's may have the same name.</summary>
     private void WriteArgumentMarshallers()
     {
         foreach (var method in _contract.Methods.Where(m => m.Arguments.Count > 1))
@@ -144,8 +146,8 @@ internal sealed partial class ContractWriter
     private void WriteArgumentMarshaller(string name, string tuple, IReadOnlyList<ParameterModel> arguments)
     {
         var count = arguments.Count;
-        _code.Line(Names.GeneratedCode);
-        _code.Open($"file sealed class {name} : {Names.Rpc}RpcMarshaller<{tuple}>");
+        _code.Line();
+        _code.Open($"private sealed class {name} : {Names.Rpc}RpcMarshaller<{tuple}>");
         _code.Line($"public static readonly {name} Instance = new {name}();");
         _code.Line();
         _code.Open(
@@ -175,6 +177,5 @@ internal sealed partial class ContractWriter
         _code.Line($"return ({string.Join(", ", arguments.Select((_, i) => $"item{i + 1}"))});");
         _code.Close();
         _code.Close();
-        _code.Line();
     }
 }

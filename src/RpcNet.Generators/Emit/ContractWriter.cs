@@ -28,7 +28,6 @@ internal sealed partial class ContractWriter
         WriteClient();
         WriteBase();
         WriteContract();
-        WriteArgumentMarshallers();
         WriteRegistration();
     }
 
@@ -59,7 +58,7 @@ internal sealed partial class ContractWriter
     private void WriteRegistration()
     {
         _code.Line(Names.GeneratedCode);
-        _code.Open($"file static class {_contract.BaseName}Registration");
+        _code.Open($"file static class {_contract.BaseName}ContractRegistration");
         _code.Line(Names.ModuleInitializer);
         _code.Line("internal static void Register() =>");
         _code.Continue(() => _code.Line(

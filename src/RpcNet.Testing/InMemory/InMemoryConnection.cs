@@ -21,7 +21,7 @@ internal sealed partial class InMemoryConnection : ITransportConnection
     private readonly ConnectionEnd _end;
     private readonly Lock _gate;
     private readonly bool _isClient;
-    private readonly TaskCompletionSource<TransportException> _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<TransportException> _closed = new();
     private MessageQueue _out = null!;
     [SuppressMessage("Usage", "CA2213", Justification = "The other end has an owner of its own.")]
     private InMemoryConnection _peer = null!;
@@ -194,6 +194,6 @@ internal sealed partial class InMemoryConnection : ITransportConnection
         _timer?.Dispose();
         EndStreams(why);
         _end.Transport.Remove(this);
-        _closed.SetResult(why);
+        Network.Resume((_closed, why), static s => s._closed.SetResult(s.why));
     }
 }

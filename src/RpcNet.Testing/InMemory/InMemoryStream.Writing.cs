@@ -6,7 +6,7 @@ internal sealed partial class InMemoryStream
 {
     private const int LargestMessage = 64 * 1024;
 
-    private readonly TaskCompletionSource _writesClosed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _writesClosed = new();
     private long _sendCredit;
     private bool _finSent;
     private bool _finAcknowledged;
@@ -138,7 +138,7 @@ internal sealed partial class InMemoryStream
         {
             _finAcknowledged = true;
             _sendEnded = true;
-            _writesClosed.TrySetResult();
+            _connection.Network.Resume(_writesClosed, static w => w.TrySetResult());
             EndIfDone();
         }
     }
@@ -174,7 +174,10 @@ internal sealed partial class InMemoryStream
 
         _sendError = error;
         Unblock();
-        _writesClosed.TrySetException(error.Again());
-        _ = _writesClosed.Task.Exception; // observed: nobody has to await it
+        _connection.Network.Resume((_writesClosed, error.Again()), static s =>
+        {
+            s._writesClosed.TrySetException(s.Item2);
+            _ = s._writesClosed.Task.Exception; // observed: nobody has to await it
+        });
     }
 }

@@ -60,7 +60,7 @@ internal sealed class Link(InMemoryNetwork network)
 
         foreach (var healed in waiting)
         {
-            healed.TrySetResult();
+            network.Resume(healed, static h => h.TrySetResult());
         }
     }
 
@@ -74,7 +74,7 @@ internal sealed class Link(InMemoryNetwork network)
             {
                 if (_cut)
                 {
-                    healed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                    healed = new TaskCompletionSource();
                     _healed.Add(healed);
                 }
             }

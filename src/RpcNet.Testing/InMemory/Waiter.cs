@@ -1,50 +1,22 @@
 namespace RpcNet.Testing.InMemory;
 
-/// <summary>
-/// A call that waits. From its completion until its continuation runs the network counts it as in flight, so that virtual
-/// time does not run ahead of the thread pool. Awaited exactly once.
-/// </summary>
+/// <summary>A call that waits; completed at most once, by way of <see cref="InMemoryNetwork.Resume{TState}"/>.</summary>
 internal sealed class Waiter<T>(InMemoryNetwork network)
 {
-    private readonly TaskCompletionSource<T> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    // Continuations run inline, since the network completes it on a thread of the pool and counts until they have run.
+    private readonly TaskCompletionSource<T> _completion = new();
+    private int _completed;
 
-    public bool TrySetResult(T result)
-    {
-        network.Woken();
-        return Counted(_completion.TrySetResult(result));
-    }
+    public bool TrySetResult(T result) =>
+        First() && network.Resume((_completion, result), static s => s._completion.SetResult(s.result));
 
-    public bool TrySetException(Exception exception)
-    {
-        network.Woken();
-        return Counted(_completion.TrySetException(exception));
-    }
+    public bool TrySetException(Exception exception) =>
+        First() && network.Resume((_completion, exception), static s => s._completion.SetException(s.exception));
 
-    public bool TrySetCanceled(CancellationToken token)
-    {
-        network.Woken();
-        return Counted(_completion.TrySetCanceled(token));
-    }
+    public bool TrySetCanceled(CancellationToken token) =>
+        First() && network.Resume((_completion, token), static s => s._completion.SetCanceled(s.token));
 
-    public async ValueTask<T> WaitAsync()
-    {
-        try
-        {
-            return await _completion.Task.ConfigureAwait(false);
-        }
-        finally
-        {
-            network.Resumed();
-        }
-    }
+    public async ValueTask<T> WaitAsync() => await _completion.Task.ConfigureAwait(false);
 
-    private bool Counted(bool first)
-    {
-        if (!first)
-        {
-            network.Resumed();
-        }
-
-        return first;
-    }
+    private bool First() => Interlocked.Exchange(ref _completed, 1) == 0;
 }

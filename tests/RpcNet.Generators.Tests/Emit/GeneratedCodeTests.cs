@@ -1,4 +1,5 @@
 using System.Text;
+using Microsoft.CodeAnalysis;
 
 namespace RpcNet.Generators.Tests.Emit;
 
@@ -36,5 +37,31 @@ public sealed class GeneratedCodeTests
     {
         var compilation = GeneratorHarness.Compile(GeneratorHarness.Parse(Sources.All[name]));
         GeneratorHarness.AssertCompiles(GeneratorHarness.WithGenerated(compilation));
+    }
+
+    [Fact]
+    public async Task Output_WithMessagesOfAnotherAssembly_RegistersItsShapes()
+    {
+        var messages = GeneratorHarness.WithGenerated(GeneratorHarness.Compile(GeneratorHarness.Parse("""
+            #pragma warning disable CS1591
+            namespace Lib;
+            [PolyType.GenerateShape] public partial record Item(int Id);
+            """)).WithAssemblyName("Lib"));
+        using var image = new MemoryStream();
+        Assert.True(messages.Emit(image).Success);
+        var contract = GeneratorHarness.Compile(GeneratorHarness.Parse("""
+            #pragma warning disable CS1591
+            [RpcNet.RpcService("s")]
+            public interface IService
+            {
+                System.Threading.Tasks.Task PutAsync(Lib.Item item, System.Threading.CancellationToken cancellationToken);
+            }
+            """)).AddReferences(MetadataReference.CreateFromImage(image.ToArray()));
+        Assert.Contains(
+            "Resolve<global::Lib.Item>().Provider",
+            GeneratorHarness.Generate(contract)["RpcNet.Shapes.g.cs"],
+            StringComparison.Ordinal);
+        GeneratorHarness.AssertCompiles(GeneratorHarness.WithGenerated(contract));
+        Assert.Empty(await Analysis.AnalyzerHarness.AnalyzeAsync(contract));
     }
 }

@@ -60,7 +60,7 @@ internal static class Sources
                     [RpcMethod(Name = "DoIt")]
                     Task DoAsync(int a, CancellationToken cancellationToken);
 
-                    /// <summary>Hides object's.</summary>
+                /// <summary>Hides object's.</summary>
                     Task<string> ToString(CancellationToken cancellationToken);
                 }
             }
@@ -72,7 +72,12 @@ internal static class Sources
             {
                 /// <summary>Ping.</summary>
                 ValueTask Ping();
+
+                /// <summary>An argument of the name that generated code uses.</summary>
+                Task PutAsync(PutArguments a, int b, CancellationToken cancellationToken);
             }
+
+            [GenerateShape] public partial record PutArguments;
             """,
         ["Nested"] = Usings + """
             namespace Samples;
@@ -157,9 +162,13 @@ internal static class Sources
                     ValueTask<int> PingAsync(CancellationToken cancellationToken);
                 }
 
+                /// <summary>Nothing in it yet.</summary>
+                [RpcService("empty")]
+                public interface IEmpty;
+
                 /// <summary>Derived.</summary>
                 [RpcService("derived")]
-                public interface IDerived : IBase, Other.IMixin
+                public interface IDerived : IBase, Other.IMixin, Other.IGet<string>
                 {
                     /// <summary>Local.</summary>
                     ValueTask<int> TwiceAsync(CancellationToken cancellationToken) => PingAsync(cancellationToken);
@@ -168,6 +177,13 @@ internal static class Sources
 
             namespace Other
             {
+                /// <summary>A generic base.</summary>
+                public interface IGet<T>
+                {
+                    /// <summary>Get.</summary>
+                    ValueTask<T?> GetAsync(T key, CancellationToken cancellationToken);
+                }
+
                 /// <summary>A mixin.</summary>
                 public interface IMixin
                 {

@@ -40,4 +40,6 @@ public sealed class RpcShapesTests
 
 [GenerateShapeFor<List<Sum>>]
 [GenerateShapeFor<(int, string)>]
+[GenerateShapeFor<Dictionary<string, Sum>>]
+[GenerateShapeFor<Tone>]
 internal sealed partial class Witness;

@@ -25,9 +25,9 @@ public sealed class ProxiedPath(IPEndPoint target) : BreakablePath
 
     public override IPEndPoint EndPoint => _proxy.EndPoint;
 
-    public override void Cut() => _proxy.ToTarget = _proxy.ToClient = new UdpFaults { Blackhole = true };
+    public override void Cut() => _proxy.SetFaults(new UdpFaults { Blackhole = true });
 
-    public override void Restore() => _proxy.ToTarget = _proxy.ToClient = UdpFaults.None;
+    public override void Restore() => _proxy.SetFaults(UdpFaults.None);
 
     public override ValueTask DisposeAsync() => _proxy.DisposeAsync();
 }

@@ -1,14 +1,24 @@
 using System.Collections.Concurrent;
+using System.Net.Quic;
+using System.Net.Sockets;
+using System.Security.Authentication;
 using RpcNet.Transports.Tests.Conformance;
 
 [assembly: AssemblyFixture(typeof(EngineReport))]
 
 namespace RpcNet.Transports.Tests.Conformance;
 
-/// <summary>Prints at the end of the run which engines the conformance suite exercised and why it skipped the others.</summary>
+/// <summary>
+/// Prints at the end of the run which engines the conformance suite exercised and why it skipped the others, and fails the
+/// run when an engine left a native error that nobody observed.
+/// </summary>
 public sealed class EngineReport : IDisposable
 {
     private static readonly ConcurrentDictionary<string, string> Engines = new();
+
+    private readonly ConcurrentQueue<Exception> _unobserved = new();
+
+    public EngineReport() => TaskScheduler.UnobservedTaskException += OnUnobserved;
 
     public static void Exercised(string engine) => Engines[engine] = "exercised";
 
@@ -16,9 +26,29 @@ public sealed class EngineReport : IDisposable
 
     public void Dispose()
     {
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        TaskScheduler.UnobservedTaskException -= OnUnobserved;
         foreach (var (engine, outcome) in Engines.OrderBy(e => e.Key, StringComparer.Ordinal))
         {
             Console.WriteLine($"transport conformance: {engine}: {outcome}");
+        }
+
+        if (!_unobserved.IsEmpty)
+        {
+            throw new AggregateException("Nobody observed these errors of an engine.", _unobserved);
+        }
+    }
+
+    // A test may let go of a TransportException; the errors that engines map to it must not get away.
+    private void OnUnobserved(object? sender, UnobservedTaskExceptionEventArgs e)
+    {
+        foreach (var inner in e.Exception.Flatten().InnerExceptions)
+        {
+            if (inner is QuicException or SocketException or AuthenticationException or ObjectDisposedException)
+            {
+                _unobserved.Enqueue(inner);
+            }
         }
     }
 }

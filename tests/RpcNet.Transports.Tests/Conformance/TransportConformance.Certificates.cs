@@ -82,7 +82,7 @@ public abstract partial class TransportConformance
         var listener = await ListenAsync(settings);
 
         await ExpectAsync(
-            TransportError.AuthenticationFailed,
+            RefusalForWantOfAnIdentity,
             () => ConnectAsync(listener.LocalEndPoint, settings with { TargetHost = "other.test" }));
 
         await ExpectOnlyNextConnectionIsAcceptedAsync(listener);
@@ -216,6 +216,9 @@ public abstract partial class TransportConformance
 
         Assert.Equal(current.Certificate.Thumbprint, after.Server.RemoteCertificate?.Thumbprint);
     }
+
+    /// <summary>What a client sees of a server that has no certificate for the name.</summary>
+    protected virtual TransportError[] RefusalForWantOfAnIdentity => [TransportError.AuthenticationFailed];
 
     // TLS 1.3: the client's handshake is complete before the server has judged its certificate (RFC 8446 section 4.4.2),
     // so the rejection comes from the connect or closes the connection right after it.

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Net;
 using System.Net.Security;
@@ -21,7 +22,7 @@ public abstract partial class TransportConformance : IAsyncLifetime
     private readonly CancellationTokenSource _limit =
         CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
 
-    private readonly Stack<IAsyncDisposable> _owned = [];
+    private readonly ConcurrentStack<IAsyncDisposable> _owned = new();
 
     /// <summary>The engine's name in the report.</summary>
     protected abstract string Engine { get; }

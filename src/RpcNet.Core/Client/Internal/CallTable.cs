@@ -89,6 +89,19 @@ internal sealed class CallTable
         return (state & StateMask) == Active && IsGeneration(state, callId) ? TryTake(ref slot, state) : null;
     }
 
+    /// <summary>Whether the call with this id waits for its completion.</summary>
+    public bool IsActive(uint callId)
+    {
+        var index = callId & 0xFFFF;
+        if (index >= _slots.Length)
+        {
+            return false;
+        }
+
+        var state = Volatile.Read(ref _slots[index].State);
+        return (state & StateMask) == Active && IsGeneration(state, callId);
+    }
+
     /// <summary>Takes exactly this call out of its slot.</summary>
     public bool TryTake(uint callId, long generation) =>
         TryTake(ref _slots[callId & 0xFFFF], (generation << 2) | Active) is not null;

@@ -11,6 +11,9 @@ namespace RpcNet.Client.Internal;
 internal sealed partial class ChannelConnection(
     ITransport transport, RpcChannelOptions options, TimeProvider time, Random random, ILogger logger) : IAsyncDisposable
 {
+    /// <summary>A server that says GOAWAY sooner than this after connecting is not tried again at once.</summary>
+    private static readonly TimeSpan YoungAge = TimeSpan.FromSeconds(1);
+
     private readonly Lock _gate = new();
     private readonly HashSet<Task> _disposals = [];
     private readonly CancellationTokenSource _disposing = new();
@@ -18,8 +21,12 @@ internal sealed partial class ChannelConnection(
     private Task<ClientConnection>? _connecting;
     private RpcFaultException? _lastFailure;
     private long _retryAt;
+    private long _readySince;
     private int _failures;
     private bool _disposed;
+    private Task? _disposal;
+    private readonly Queue<(RpcChannelState State, string? Reason)> _changes = [];
+    private bool _notifying;
 
     /// <summary>Told of every change, in order; must not block.</summary>
     public Action<RpcChannelState, string?>? StateChanged { get; set; }
@@ -66,18 +73,22 @@ internal sealed partial class ChannelConnection(
         }
     }
 
-    public async ValueTask DisposeAsync()
+    public ValueTask DisposeAsync()
+    {
+        lock (_gate)
+        {
+            _disposed = true;
+            _disposal ??= DisposeCoreAsync();
+            return new ValueTask(_disposal);
+        }
+    }
+
+    private async Task DisposeCoreAsync()
     {
         Task<ClientConnection>? connecting;
         Task[] disposals;
         lock (_gate)
         {
-            if (_disposed)
-            {
-                return;
-            }
-
-            _disposed = true;
             connecting = _connecting;
             disposals = [.. _disposals];
         }
@@ -85,7 +96,7 @@ internal sealed partial class ChannelConnection(
         await _disposing.CancelAsync().ConfigureAwait(false);
         if (connecting is not null)
         {
-            await connecting.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default).ConfigureAwait(false);
+            await ((Task)connecting).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
         if (_ready is { } ready)
@@ -116,7 +127,12 @@ internal sealed partial class ChannelConnection(
                 return (null, time.GetElapsedTime(now, _retryAt), _lastFailure);
             }
 
-            _connecting = Task.Run(ConnectAsync);
+            // The connection outlives the call that happened to need it first, and must not keep that call's context.
+            using (ExecutionContext.SuppressFlow())
+            {
+                _connecting = Task.Run(ConnectAsync);
+            }
+
             _ = _connecting.ContinueWith(
                 static task => task.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
             return (_connecting, default, null);
@@ -125,7 +141,12 @@ internal sealed partial class ChannelConnection(
 
     private async Task<ClientConnection> ConnectAsync()
     {
-        StateChanged?.Invoke(RpcChannelState.Connecting, null);
+        lock (_gate)
+        {
+            _changes.Enqueue((RpcChannelState.Connecting, null));
+        }
+
+        Notify();
         try
         {
             var connection = await EstablishAsync().ConfigureAwait(false);
@@ -133,12 +154,13 @@ internal sealed partial class ChannelConnection(
             lock (_gate)
             {
                 _ready = connection;
+                _readySince = time.GetTimestamp();
                 _connecting = null;
-                _failures = 0;
                 _lastFailure = null;
+                _changes.Enqueue((RpcChannelState.Ready, null));
             }
 
-            StateChanged?.Invoke(RpcChannelState.Ready, null);
+            Notify();
             if (!connection.IsUsable)
             {
                 OnRetired(connection);
@@ -153,12 +175,46 @@ internal sealed partial class ChannelConnection(
             lock (_gate)
             {
                 _connecting = null;
-                _lastFailure = failure;
-                _retryAt = time.GetTimestamp() + (long)(NextDelay().TotalSeconds * time.TimestampFrequency);
+                BackOff(failure);
+                _changes.Enqueue((RpcChannelState.TransientFailure, failure.Message));
             }
 
-            StateChanged?.Invoke(RpcChannelState.TransientFailure, failure.Message);
+            Notify();
             throw failure;
+        }
+    }
+
+    /// <summary>Tells of the changes one at a time, whichever threads they come from.</summary>
+    private void Notify()
+    {
+        while (true)
+        {
+            (RpcChannelState State, string? Reason) change;
+            lock (_gate)
+            {
+                if (_notifying || !_changes.TryDequeue(out change))
+                {
+                    return;
+                }
+
+                _notifying = true;
+            }
+
+            try
+            {
+                StateChanged?.Invoke(change.State, change.Reason);
+            }
+            catch (Exception e)
+            {
+                LogStateHandlerFailed(logger, options.EndPoint.ToString()!, e);
+            }
+            finally
+            {
+                lock (_gate)
+                {
+                    _notifying = false;
+                }
+            }
         }
     }
 
@@ -200,6 +256,12 @@ internal sealed partial class ChannelConnection(
         _ => e.Message,
     };
 
+    private void BackOff(RpcFaultException failure)
+    {
+        _lastFailure = failure;
+        _retryAt = time.GetTimestamp() + (long)(NextDelay().TotalSeconds * time.TimestampFrequency);
+    }
+
     /// <summary>min(MaxReconnectDelay, MaxReconnectDelay/100 · 2^failures), ±20 %.</summary>
     private TimeSpan NextDelay()
     {
@@ -219,6 +281,21 @@ internal sealed partial class ChannelConnection(
             }
 
             _ready = null;
+            if (time.GetElapsedTime(_readySince) >= YoungAge)
+            {
+                _failures = 0;
+                _changes.Enqueue((RpcChannelState.Idle, connection.GoAwayReason));
+            }
+            else if (connection.GoAwayReason is { } reason)
+            {
+                BackOff(Faults.Unavailable($"The server at {options.EndPoint} takes no calls: {reason}", mayHaveExecuted: false));
+                _changes.Enqueue((RpcChannelState.TransientFailure, reason));
+            }
+            else
+            {
+                _changes.Enqueue((RpcChannelState.Idle, null));
+            }
+
             var disposal = Task.Run(() => RetireAsync(connection));
             _disposals.Add(disposal);
             _ = disposal.ContinueWith(
@@ -232,20 +309,15 @@ internal sealed partial class ChannelConnection(
                 CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         }
 
-        StateChanged?.Invoke(RpcChannelState.Idle, connection.GoAwayReason);
+        Notify();
     }
 
     private async Task RetireAsync(ClientConnection connection)
     {
         try
         {
-            // Calls in flight finish; the server closes the connection when they have, or this side's disposal does.
-            if (!connection.Ended.IsCancellationRequested)
-            {
-                var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-                using var registration = connection.Ended.UnsafeRegister(static state => ((TaskCompletionSource)state!).TrySetResult(), ended);
-                await ended.Task.WaitAsync(_disposing.Token).ConfigureAwait(false);
-            }
+            // Calls in flight finish first. This side closes, since it alone knows that it has got every answer.
+            await connection.WaitUntilDrainedAsync(_disposing.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException)
         {
@@ -261,6 +333,9 @@ internal sealed partial class ChannelConnection(
             LogDisposalFailed(logger, options.EndPoint.ToString()!, e);
         }
     }
+
+    [LoggerMessage(1005, LogLevel.Error, "A handler of the channel's state changes failed, to {EndPoint}")]
+    private static partial void LogStateHandlerFailed(ILogger logger, string endPoint, Exception exception);
 
     [LoggerMessage(1003, LogLevel.Error, "Releasing a connection to {EndPoint} failed")]
     private static partial void LogDisposalFailed(ILogger logger, string endPoint, Exception exception);

@@ -1,10 +1,16 @@
 using System.Net;
 using System.Security.Cryptography.X509Certificates;
+using RpcNet.Framing;
 
 namespace RpcNet.Client.Internal;
 
 /// <summary>A call as a client's filters see it.</summary>
-internal sealed class ClientCallContext<TRequest, TResponse> : RpcCallContext
+internal abstract class ClientCallContext : RpcCallContext
+{
+    public ClientConnection? Connection { get; set; }
+}
+
+internal sealed class ClientCallContext<TRequest, TResponse> : ClientCallContext
 {
     private readonly long _deadline;
     private readonly TimeProvider _time;
@@ -24,7 +30,7 @@ internal sealed class ClientCallContext<TRequest, TResponse> : RpcCallContext
         Services = services;
         CancellationToken = cancellationToken;
         _time = time;
-        _deadline = timeout is { } t ? time.GetTimestamp() + (long)(t.TotalSeconds * time.TimestampFrequency) : long.MaxValue;
+        _deadline = timeout is { } t ? Deadlines.After(t, time) : long.MaxValue;
         if (options is { Metadata.Count: > 0 })
         {
             foreach (var (key, value) in options.Metadata)
@@ -83,23 +89,7 @@ internal sealed class ClientCallContext<TRequest, TResponse> : RpcCallContext
 
     public TResponse? TypedResponse { get; set; }
 
-    public ClientConnection? Connection { get; set; }
-
-    /// <summary>The options of one try: metadata that filters added, and callbacks that fill this context.</summary>
-    public RpcCallOptions CallOptions => (Options ?? new RpcCallOptions()) with
-    {
-        Metadata = RequestMetadataOrNull ?? RpcMetadata.Empty,
-        OnResponseMetadata = metadata =>
-        {
-            ResponseMetadata = metadata;
-            Options?.OnResponseMetadata?.Invoke(metadata);
-        },
-        OnTrailers = trailers =>
-        {
-            Trailers = trailers;
-            Options?.OnTrailers?.Invoke(trailers);
-        },
-    };
+    public CallSetup Setup => new(Options, this);
 
     private RpcCallOptions? Options { get; }
 }

@@ -1,5 +1,7 @@
 using System.Diagnostics;
+using RpcNet.Diagnostics;
 using RpcNet.Framing;
+using RpcNet.Transports;
 
 namespace RpcNet.Client.Internal;
 
@@ -14,7 +16,7 @@ internal sealed partial class ClientConnection
     public UnaryCall<TRequest, TResponse>? TryStart<TRequest, TResponse>(
         RpcUnaryMethod<TRequest, TResponse> method,
         in TRequest request,
-        RpcCallOptions? options,
+        in CallSetup setup,
         TimeSpan? timeout,
         CancellationToken cancellationToken,
         out bool tooLarge)
@@ -26,16 +28,23 @@ internal sealed partial class ClientConnection
             return null;
         }
 
+        // Checked after renting: a connection that retires meanwhile either sees the slot in use or is seen here.
+        if (!IsUsable)
+        {
+            ReturnSlot(slot);
+            return null;
+        }
+
         var buffer = Scratch.Rent();
         UnaryCall<TRequest, TResponse>? call = null;
         try
         {
-            WriteExtension(buffer, options, timeout);
+            WriteExtension(buffer, setup.Metadata, timeout);
             var extensionLength = buffer.Count;
             CheckMetadata(extensionLength);
             method.Request.Write(Serializer, buffer, request);
             var payloadLength = buffer.Count - extensionLength;
-            if (payloadLength > _peer.MaxInlinePayloadBytes)
+            if (payloadLength > MaxInlineBytes)
             {
                 tooLarge = true;
                 ReturnSlot(slot);
@@ -45,7 +54,7 @@ internal sealed partial class ClientConnection
             var methodId = lane.GetMethodId(method);
             call = UnaryCall<TRequest, TResponse>.Rent(method);
             var deadline = timeout is { } t ? _deadlines.DeadlineAfter(t) : long.MaxValue;
-            call.Attach(this, lane, options, deadline, cancellationToken);
+            call.Attach(this, lane, setup, deadline, cancellationToken);
             _calls.Activate(slot, call, deadline);
             var header = FrameHeader.Create(
                 FrameType.Request, FrameFlags.None, extensionLength, payloadLength, call.CallId, methodId);
@@ -77,7 +86,10 @@ internal sealed partial class ClientConnection
         }
     }
 
-    /// <summary>Waits until a call may be able to start.</summary>
+    /// <summary>
+    /// Waits until a call may be able to start. Whoever then does not take a slot passes the turn on with
+    /// <see cref="PassTurn"/>.
+    /// </summary>
     public async ValueTask WaitForCapacityAsync(CancellationToken cancellationToken)
     {
         var lane = PickLane();
@@ -89,7 +101,7 @@ internal sealed partial class ClientConnection
 
         var waiter = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         _slotWaiters.Enqueue(waiter);
-        if (_failure is not null || _calls.Used < _calls.Capacity)
+        if (!IsUsable || _calls.Used < _calls.Capacity)
         {
             // Free meanwhile. A wake-up that this waiter no longer needs goes to the next one.
             if (!waiter.TrySetResult())
@@ -124,30 +136,39 @@ internal sealed partial class ClientConnection
 
         lock (_largeGate)
         {
-            return _largeResponses.TryGetValue(callId, out var large) && ReferenceEquals(large, call) && _largeResponses.Remove(callId);
+            if (!_largeResponses.TryGetValue(callId, out var large) || !ReferenceEquals(large, call))
+            {
+                return false;
+            }
+
+            _largeResponses.Remove(callId);
         }
+
+        NoteCallEnded();
+        return true;
     }
 
     /// <summary>Takes a request back: unsent it disappears, sent it is cancelled at the server.</summary>
-    public void Withdraw(PendingCall call, uint reason)
+    /// <returns>Whether the server will never see it.</returns>
+    public bool Withdraw(PendingCall call, uint reason)
     {
         if (call.Lane.Writer.TryWithdraw(call.Ticket))
         {
             ReleaseSlot(call.CallId);
+            return true;
         }
-        else
-        {
-            call.Lane.Writer.AppendUrgent(FrameHeader.Create(FrameType.Cancel, FrameFlags.None, 0, 0, call.CallId, reason));
-        }
+
+        call.Lane.Writer.AppendUrgent(FrameHeader.Create(FrameType.Cancel, FrameFlags.None, 0, 0, call.CallId, reason));
+        return false;
     }
 
     /// <summary>Writes what travels beside every request.</summary>
-    public void WriteExtension(PooledBufferWriter buffer, RpcCallOptions? options, TimeSpan? timeout, RpcMethod? method = null)
+    public void WriteExtension(PooledBufferWriter buffer, RpcMetadata? metadata, TimeSpan? timeout, RpcMethod? method = null)
     {
         var extension = new FrameExtension
         {
             TimeoutMicroseconds = timeout is { } t ? Math.Max(1, (long)t.TotalMicroseconds) : null,
-            Metadata = options?.Metadata,
+            Metadata = metadata,
             Codec = Serializer.CodecId == 1 ? null : Serializer.CodecId,
             Method = method?.FullName,
         };
@@ -169,11 +190,7 @@ internal sealed partial class ClientConnection
         var limit = Math.Min(Limits.MetadataBytes, _peer.MaxMetadataBytes);
         if (extensionLength > limit)
         {
-            throw new RpcFaultException(
-                RpcStatusCode.ResourceExhausted, $"The call's metadata takes {extensionLength} bytes; the limit is {limit}.")
-            {
-                MayHaveExecuted = false,
-            };
+            throw Faults.MetadataTooLarge(extensionLength, limit);
         }
     }
 
@@ -216,7 +233,7 @@ internal sealed partial class ClientConnection
                 ReleaseSlot(callId);
                 if (call is null)
                 {
-                    Interlocked.Increment(ref _lateFrames);
+                    NoteLateFrame();
                 }
                 else
                 {
@@ -238,29 +255,65 @@ internal sealed partial class ClientConnection
         }
     }
 
-    private async Task ReadLargeResponseAsync(FrameReader reader)
+    private async Task ReadLargeResponseAsync(ITransportStream stream, FrameReader reader)
     {
-        var callId = (uint)(await reader.ReadVarIntAsync(CancellationToken.None).ConfigureAwait(false)
-            ?? throw new RpcProtocolException("A response's stream ended before its call id."));
-        var frame = await reader.ReadAsync(CancellationToken.None).ConfigureAwait(false)
-            ?? throw new RpcProtocolException("A response's stream ended before its frame.");
-        PendingCall? call;
+        var id = await reader.ReadVarIntAsync(CancellationToken.None).ConfigureAwait(false)
+            ?? throw new RpcProtocolException("A response's stream ended before its call id.");
+        var callId = id <= uint.MaxValue ? (uint)id : throw new RpcProtocolException($"A response's stream names the call {id}.");
+        try
+        {
+            if (IsAwaited(callId))
+            {
+                var frame = await reader.ReadAsync(CancellationToken.None).ConfigureAwait(false)
+                    ?? throw new RpcProtocolException("A response's stream ended before its frame.");
+                if (TakeLarge(callId) is { } call)
+                {
+                    call.CompleteWith(frame);
+                    NoteCallEnded();
+                    return;
+                }
+            }
+
+            NoteLateFrame();
+            stream.AbortRead(RpcErrorCode.NoError);
+        }
+        catch (TransportException e) when (e.Error == TransportError.StreamAborted)
+        {
+            // A server that gives up on a response says so on the lane; if it had promised the response there, it is lost.
+            lock (_largeGate)
+            {
+                if (!_largeResponses.Remove(callId, out var broken))
+                {
+                    return;
+                }
+
+                broken.CompleteWith(new RpcFaultException(RpcStatusCode.Internal, "The server broke off the response.", innerException: e));
+            }
+
+            NoteCallEnded();
+        }
+    }
+
+    private bool IsAwaited(uint callId)
+    {
         lock (_largeGate)
         {
-            if (!_largeResponses.Remove(callId, out call))
-            {
-                call = _calls.TryTake(callId);
-            }
+            return _largeResponses.ContainsKey(callId) || _calls.IsActive(callId);
         }
+    }
 
-        if (call is null)
+    private PendingCall? TakeLarge(uint callId)
+    {
+        lock (_largeGate)
         {
-            Interlocked.Increment(ref _lateFrames);
+            return _largeResponses.Remove(callId, out var call) ? call : _calls.TryTake(callId);
         }
-        else
-        {
-            call.CompleteWith(frame);
-        }
+    }
+
+    private void NoteLateFrame()
+    {
+        Interlocked.Increment(ref _lateFrames);
+        RpcTelemetry.LateFrame();
     }
 
     private void ReleaseSlot(uint callId)
@@ -268,6 +321,7 @@ internal sealed partial class ClientConnection
         if (_calls.TryRelease(callId))
         {
             WakeSlotWaiter();
+            NoteCallEnded();
         }
     }
 
@@ -275,6 +329,16 @@ internal sealed partial class ClientConnection
     {
         _calls.ReturnUnused(slot);
         WakeSlotWaiter();
+        NoteCallEnded();
+    }
+
+    /// <summary>Lets the next waiter try, if there is a slot to be had.</summary>
+    public void PassTurn()
+    {
+        if (_calls.Used < _calls.Capacity)
+        {
+            WakeSlotWaiter();
+        }
     }
 
     private void WakeSlotWaiter()
@@ -292,8 +356,8 @@ internal sealed partial class ClientConnection
     {
         var next = _calls.TakeDue(now, call =>
         {
-            Withdraw(call, CancelReason.DeadlineExceeded);
-            call.CompleteWith(DeadlineFault());
+            var unsent = Withdraw(call, CancelReason.DeadlineExceeded);
+            call.CompleteWith(Faults.DeadlineExceeded(call.Method, mayHaveExecuted: !unsent));
         });
         lock (_largeGate)
         {
@@ -306,13 +370,12 @@ internal sealed partial class ClientConnection
                 else
                 {
                     _largeResponses.Remove(callId);
-                    call.CompleteWith(DeadlineFault());
+                    call.CompleteWith(Faults.DeadlineExceeded(call.Method));
                 }
             }
         }
 
+        NoteCallEnded();
         return next;
     }
-
-    private static RpcFaultException DeadlineFault() => new(RpcStatusCode.DeadlineExceeded, "The deadline of the call passed.");
 }

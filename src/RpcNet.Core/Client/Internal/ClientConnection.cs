@@ -1,6 +1,8 @@
 using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using Microsoft.Extensions.Logging;
+using RpcNet.Diagnostics;
 using RpcNet.Framing;
 using RpcNet.Transports;
 
@@ -13,6 +15,8 @@ internal sealed partial class ClientConnection : IAsyncDisposable
     private readonly RpcChannelOptions _options;
     private readonly ILogger _logger;
     private readonly DeadlineMonitor _deadlines;
+
+    [SuppressMessage("Usage", "CA2213", Justification = "Whoever ends the connection may still be cancelling it during disposal, and it has no timer to free.")]
     private readonly CancellationTokenSource _ended = new();
     private readonly TaskCompletionSource<PeerSettings> _peerSettings = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly ConcurrentQueue<TaskCompletionSource> _slotWaiters = new();
@@ -27,6 +31,8 @@ internal sealed partial class ClientConnection : IAsyncDisposable
     private volatile string? _goAway;
     private RpcFaultException? _failure;
     private long _lateFrames;
+    private int _streamCalls;
+    private TaskCompletionSource? _drained;
 
     private ClientConnection(ITransportConnection transport, RpcChannelOptions options, TimeProvider time, ILogger logger)
     {
@@ -34,6 +40,7 @@ internal sealed partial class ClientConnection : IAsyncDisposable
         _options = options;
         _logger = logger;
         _deadlines = new DeadlineMonitor(time, Expire);
+        Ended = _ended.Token;
     }
 
     public ITransportConnection Transport => _transport;
@@ -46,17 +53,29 @@ internal sealed partial class ClientConnection : IAsyncDisposable
 
     public DeadlineMonitor Deadlines => _deadlines;
 
+    /// <summary>Where calls complete and their callers go on.</summary>
+    public DispatchQueue Dispatch { get; } = new();
+
     /// <summary>Cancelled when the connection has ended.</summary>
-    public CancellationToken Ended => _ended.Token;
+    public CancellationToken Ended { get; }
 
     /// <summary>Whether new calls may start here.</summary>
-    public bool IsUsable => _goAway is null && !_ended.IsCancellationRequested;
+    public bool IsUsable => _goAway is null && Volatile.Read(ref _failure) is null;
 
     /// <summary>The server's reason for GOAWAY, or null.</summary>
     public string? GoAwayReason => _goAway;
 
-    /// <summary>Calls whose terminal frame has not come.</summary>
+    /// <summary>Calls of every kind.</summary>
+    public int AllCallsInFlight => _calls.Used + Volatile.Read(ref _streamCalls);
+
+    /// <summary>Calls on lanes whose terminal frame has not come.</summary>
     public int CallsInFlight => _calls.Used;
+
+    /// <summary>The largest payload that goes into a lane.</summary>
+    public int MaxInlineBytes { get; private set; }
+
+    /// <summary>The largest message that may be sent.</summary>
+    public int MaxMessageBytes { get; private set; }
 
     /// <summary>Frames that came for calls that had already ended.</summary>
     public long LateFrames => Interlocked.Read(ref _lateFrames);
@@ -88,6 +107,7 @@ internal sealed partial class ClientConnection : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        RpcTelemetry.Remove(this);
         Fail(Faults.Unavailable("The channel was disposed.", mayHaveExecuted: true));
         await _transport.CloseAsync(RpcErrorCode.NoError).ConfigureAwait(false);
         await _accepting.ConfigureAwait(false);
@@ -104,7 +124,51 @@ internal sealed partial class ClientConnection : IAsyncDisposable
 
         _deadlines.Dispose();
         await _transport.DisposeAsync().ConfigureAwait(false);
-        _ended.Dispose();
+    }
+
+    /// <summary>Waits until no call is left, once the connection takes no new ones.</summary>
+    public Task WaitUntilDrainedAsync(CancellationToken cancellationToken)
+    {
+        Interlocked.CompareExchange(ref _drained, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously), null);
+        NoteCallEnded();
+        return _drained.Task.WaitAsync(cancellationToken);
+    }
+
+    /// <summary>Counts a call on a stream of its own; false where no new calls may start.</summary>
+    public bool TryEnterStreamCall()
+    {
+        Interlocked.Increment(ref _streamCalls);
+        if (IsUsable)
+        {
+            return true;
+        }
+
+        ExitStreamCall();
+        return false;
+    }
+
+    public void ExitStreamCall()
+    {
+        Interlocked.Decrement(ref _streamCalls);
+        NoteCallEnded();
+    }
+
+    private void NoteCallEnded()
+    {
+        if (Volatile.Read(ref _drained) is not { } drained || _calls.Used > 0 || Volatile.Read(ref _streamCalls) > 0)
+        {
+            return;
+        }
+
+        lock (_largeGate)
+        {
+            if (_largeResponses.Count > 0)
+            {
+                return;
+            }
+        }
+
+        drained.TrySetResult();
     }
 
     /// <summary>Ends the connection and every call on it.</summary>
@@ -115,7 +179,12 @@ internal sealed partial class ClientConnection : IAsyncDisposable
             return;
         }
 
-        _ended.Cancel();
+        // First of all nothing more may leave, so that what is unsent now certainly was not executed.
+        foreach (var lane in _lanes)
+        {
+            lane.Writer.Abort(failure);
+        }
+
         _peerSettings.TrySetException(failure);
         _calls.TakeAll(call => CompleteFailed(call, failure));
         List<PendingCall> large;
@@ -130,11 +199,26 @@ internal sealed partial class ClientConnection : IAsyncDisposable
             CompleteFailed(call, failure);
         }
 
+        Retire();
+        try
+        {
+            _ended.Cancel();
+        }
+        catch (AggregateException e)
+        {
+            LogCancellationFailed(_logger, e);
+        }
+    }
+
+    /// <summary>No new calls: who waits for a slot goes elsewhere.</summary>
+    private void Retire()
+    {
         while (_slotWaiters.TryDequeue(out var waiter))
         {
             waiter.TrySetResult();
         }
 
+        NoteCallEnded();
         Retired?.Invoke(this);
     }
 
@@ -154,6 +238,8 @@ internal sealed partial class ClientConnection : IAsyncDisposable
         _control = await ControlStream.OpenAsync(_transport, PeerSettings.From(Limits), cancellationToken).ConfigureAwait(false);
         _peer = await _peerSettings.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
         _calls = new CallTable(Math.Clamp(Math.Min(Limits.CallsPerConnection, _peer.MaxCallsPerConnection), 1, 65_536));
+        MaxInlineBytes = Math.Min(Limits.InlinePayloadBytes, _peer.MaxInlinePayloadBytes);
+        MaxMessageBytes = Math.Min(Limits.MessageBytes, _peer.MaxMessageBytes);
         var lanes = new ClientLane[Math.Clamp(Limits.Lanes, 1, _peer.MaxLanes)];
         for (var i = 0; i < lanes.Length; i++)
         {
@@ -161,6 +247,11 @@ internal sealed partial class ClientConnection : IAsyncDisposable
         }
 
         _lanes = lanes;
+        RpcTelemetry.Add(this);
+        if (_failure is { } failure)
+        {
+            throw failure;
+        }
     }
 
     private async Task AcceptStreamsAsync()
@@ -180,7 +271,7 @@ internal sealed partial class ClientConnection : IAsyncDisposable
                 }
             }
         }
-        catch (TransportException e)
+        catch (Exception e)
         {
             FailTransport(e);
         }
@@ -198,18 +289,20 @@ internal sealed partial class ClientConnection : IAsyncDisposable
                     throw new RpcProtocolException("The server opened a bidirectional stream; only clients do.");
                 }
 
-                using var reader = new FrameReader(stream, Limits.MetadataBytes, Limits.MessageBytes);
+                using var reader = new FrameReader(stream, Limits.MetadataBytes, PeerSettings.MaxBytes);
                 switch (await reader.ReadVarIntAsync(CancellationToken.None).ConfigureAwait(false))
                 {
                     case StreamType.Control:
                         await ReadControlAsync(reader).ConfigureAwait(false);
                         break;
                     case StreamType.Lane:
+                        reader.MaxPayloadBytes = Limits.InlinePayloadBytes;
                         await reader.ReadVarIntAsync(CancellationToken.None).ConfigureAwait(false);
                         await ReadLaneAsync(reader).ConfigureAwait(false);
                         break;
                     case StreamType.LargeResponse:
-                        await ReadLargeResponseAsync(reader).ConfigureAwait(false);
+                        reader.MaxPayloadBytes = Limits.MessageBytes;
+                        await ReadLargeResponseAsync(stream, reader).ConfigureAwait(false);
                         break;
                     default:
                         stream.AbortRead(RpcErrorCode.NoError);
@@ -222,14 +315,15 @@ internal sealed partial class ClientConnection : IAsyncDisposable
                 Fail(Faults.Unavailable($"The server at {_options.EndPoint} broke the protocol: {e.Message}", mayHaveExecuted: true, e));
                 await _transport.CloseAsync(e.ErrorCode).ConfigureAwait(false);
             }
-            catch (TransportException e) when (e.Error != TransportError.StreamAborted)
-            {
-                FailTransport(e);
-            }
-            catch (TransportException e)
+            catch (TransportException e) when (e.Error == TransportError.StreamAborted)
             {
                 FailTransport(e);
                 await _transport.CloseAsync(RpcErrorCode.ProtocolViolation).ConfigureAwait(false);
+            }
+            catch (Exception e)
+            {
+                FailTransport(e);
+                await _transport.CloseAsync(RpcErrorCode.InternalError).ConfigureAwait(false);
             }
         }
     }
@@ -241,12 +335,16 @@ internal sealed partial class ClientConnection : IAsyncDisposable
             switch (frame.Header.Type)
             {
                 case FrameType.Settings:
-                    _peerSettings.TrySetResult(PeerSettings.Read(frame.Payload));
+                    if (!_peerSettings.TrySetResult(PeerSettings.Read(frame.Payload)) && _failure is null)
+                    {
+                        throw new RpcProtocolException("The server sent SETTINGS twice.");
+                    }
+
                     break;
-                case FrameType.GoAway:
+                case FrameType.GoAway when _goAway is null:
                     _goAway = Encoding.UTF8.GetString(frame.Payload.Span);
                     LogGoAway(_logger, _options.EndPoint.ToString()!, _goAway);
-                    Retired?.Invoke(this);
+                    Retire();
                     break;
             }
         }
@@ -269,6 +367,9 @@ internal sealed partial class ClientConnection : IAsyncDisposable
 
     [LoggerMessage(1001, LogLevel.Warning, "The server at {EndPoint} broke the protocol: {Reason}")]
     private static partial void LogProtocolViolation(ILogger logger, string endPoint, string reason);
+
+    [LoggerMessage(1004, LogLevel.Error, "A callback on the end of a connection failed")]
+    private static partial void LogCancellationFailed(ILogger logger, Exception exception);
 
     [LoggerMessage(1002, LogLevel.Information, "The server at {EndPoint} asked for no more calls: {Reason}")]
     private static partial void LogGoAway(ILogger logger, string endPoint, string reason);

@@ -8,9 +8,6 @@ namespace RpcNet.Client.Internal;
 /// <summary>The client's end of one lane: the request stream and the methods defined on it.</summary>
 internal sealed class ClientLane : IDisposable
 {
-    /// <summary>Methods that one lane may define (docs/wire-protocol.md).</summary>
-    public const int MaxMethods = 4096;
-
     private readonly ConcurrentDictionary<RpcMethod, uint> _methods = new(ReferenceEqualityComparer.Instance);
     private readonly Lock _defining = new();
 
@@ -44,11 +41,11 @@ internal sealed class ClientLane : IDisposable
                 return id;
             }
 
-            if (_methods.Count >= MaxMethods)
+            if (_methods.Count >= WireLimits.MethodsPerLane)
             {
                 throw new RpcFaultException(
                     RpcStatusCode.ResourceExhausted,
-                    $"A lane defines at most {MaxMethods} methods; keep one RpcMethod instance for each method instead of creating them anew.")
+                    $"A lane defines at most {WireLimits.MethodsPerLane} methods; keep one RpcMethod instance for each method instead of creating them anew.")
                 {
                     MayHaveExecuted = false,
                 };
@@ -56,6 +53,15 @@ internal sealed class ClientLane : IDisposable
 
             id = (uint)_methods.Count + 1;
             var name = Encoding.UTF8.GetBytes(method.FullName);
+            if (name.Length > WireLimits.MethodNameBytes)
+            {
+                throw new RpcFaultException(
+                    RpcStatusCode.InvalidArgument, $"A method's name has {name.Length} bytes; the limit is {WireLimits.MethodNameBytes}.")
+                {
+                    MayHaveExecuted = false,
+                };
+            }
+
             Writer.Append(
                 FrameHeader.Create(FrameType.DefineMethod, FrameFlags.None, 0, name.Length, 0, id), [], name, inline: false, out _);
             _methods[method] = id;

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Numerics;
 using RpcNet.Framing;
 
 namespace RpcNet.Client.Internal;
@@ -6,10 +7,16 @@ namespace RpcNet.Client.Internal;
 /// <summary>A unary call on a lane, from its request to its completion. Completed once, by whoever took its slot.</summary>
 internal abstract class PendingCall : IThreadPoolWorkItem
 {
-    private byte[]? _buffer;
+    /// <summary>What a pooled call keeps; larger answers borrow their memory.</summary>
+    private const int KeptBytes = 1024;
+
+    private byte[] _buffer = [];
     private int _extensionLength;
     private int _payloadLength;
     private CancellationTokenRegistration _registration;
+
+    /// <summary>The method called.</summary>
+    public abstract RpcMethod Method { get; }
 
     public uint CallId { get; private set; }
 
@@ -22,7 +29,7 @@ internal abstract class PendingCall : IThreadPoolWorkItem
 
     protected ClientConnection Connection { get; private set; } = null!;
 
-    protected RpcCallOptions? Options { get; private set; }
+    protected CallSetup Setup { get; private set; }
 
     protected CancellationToken CancellationToken { get; private set; }
 
@@ -38,12 +45,12 @@ internal abstract class PendingCall : IThreadPoolWorkItem
     private long Generation { get; set; }
 
     public void Attach(
-        ClientConnection connection, ClientLane lane, RpcCallOptions? options, long deadline, CancellationToken cancellationToken)
+        ClientConnection connection, ClientLane lane, CallSetup setup, long deadline, CancellationToken cancellationToken)
     {
         Deadline = deadline;
         Connection = connection;
         Lane = lane;
-        Options = options;
+        Setup = setup;
         CancellationToken = cancellationToken;
         Ticket = FrameTicket.None;
     }
@@ -70,21 +77,24 @@ internal abstract class PendingCall : IThreadPoolWorkItem
         _extensionLength = frame.Extension.Length;
         _payloadLength = frame.Payload.Length;
         var size = _extensionLength + _payloadLength;
-        if (size > 0)
+        if (_buffer.Length < size)
         {
-            _buffer = ArrayPool<byte>.Shared.Rent(size);
-            frame.Extension.CopyTo(_buffer);
-            frame.Payload.CopyTo(_buffer.AsMemory(_extensionLength));
+            _buffer = size <= KeptBytes
+                ? new byte[Math.Max(128, BitOperations.RoundUpToPowerOf2((uint)size))]
+                : ArrayPool<byte>.Shared.Rent(size);
         }
 
-        ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+        frame.Extension.CopyTo(_buffer);
+        frame.Payload.CopyTo(_buffer.AsMemory(_extensionLength));
+
+        Connection.Dispatch.Enqueue(this);
     }
 
     /// <summary>Completes with a local failure.</summary>
     public void CompleteWith(Exception error)
     {
         Error = error;
-        ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+        Connection.Dispatch.Enqueue(this);
     }
 
     public abstract void Execute();
@@ -93,17 +103,18 @@ internal abstract class PendingCall : IThreadPoolWorkItem
     {
         _registration.Dispose();
         _registration = default;
-        if (_buffer is not null)
+        if (_buffer.Length > KeptBytes)
         {
             ArrayPool<byte>.Shared.Return(_buffer);
-            _buffer = null;
+            _buffer = [];
         }
 
         Connection = null!;
         Lane = null!;
-        Options = null;
+        Setup = default;
         CancellationToken = default;
         Error = null;
+        Header = default;
         _extensionLength = 0;
         _payloadLength = 0;
     }

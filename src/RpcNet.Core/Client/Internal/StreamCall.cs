@@ -11,7 +11,7 @@ internal sealed class StreamCall : IAsyncDisposable
     private readonly StreamFrameWriter _writer;
     private readonly FrameReader _reader;
     private readonly RpcMethod _method;
-    private readonly RpcCallOptions? _options;
+    private readonly CallSetup _setup;
     private readonly CancellationToken _callerToken;
     private readonly CancellationTokenSource _lifetime;
     private readonly CancellationTokenSource? _deadline;
@@ -24,14 +24,14 @@ internal sealed class StreamCall : IAsyncDisposable
         ClientConnection connection,
         ITransportStream stream,
         RpcMethod method,
-        RpcCallOptions? options,
+        CallSetup setup,
         CancellationTokenSource? deadline,
         CancellationToken callerToken)
     {
         _connection = connection;
         _stream = stream;
         _method = method;
-        _options = options;
+        _setup = setup;
         _callerToken = callerToken;
         _deadline = deadline;
         _lifetime = CancellationTokenSource.CreateLinkedTokenSource(callerToken, connection.Ended, deadline?.Token ?? CancellationToken.None);
@@ -42,23 +42,30 @@ internal sealed class StreamCall : IAsyncDisposable
     public static async ValueTask<StreamCall> OpenAsync(
         ClientConnection connection,
         RpcMethod method,
-        RpcCallOptions? options,
+        CallSetup setup,
         TimeSpan? timeout,
         TimeProvider time,
         CancellationToken cancellationToken)
     {
-        var deadline = timeout is { } t ? new CancellationTokenSource(t, time) : null;
+        var deadline = timeout is { } t ? Deadlines.CreateSource(t, time) : null;
+        if (!connection.TryEnterStreamCall())
+        {
+            deadline?.Dispose();
+            throw Faults.Unavailable("The connection takes no new calls.", mayHaveExecuted: false);
+        }
+
         try
         {
             using var opening = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, deadline?.Token ?? CancellationToken.None);
             var stream = await connection.Transport
                 .OpenStreamAsync(TransportStreamDirection.Bidirectional, opening.Token).ConfigureAwait(false);
-            return new StreamCall(connection, stream, method, options, deadline, cancellationToken);
+            return new StreamCall(connection, stream, method, setup, deadline, cancellationToken);
         }
         catch (Exception e)
         {
             var expired = deadline is { IsCancellationRequested: true };
             deadline?.Dispose();
+            connection.ExitStreamCall();
             throw e switch
             {
                 OperationCanceledException when cancellationToken.IsCancellationRequested => new OperationCanceledException(cancellationToken),
@@ -73,12 +80,12 @@ internal sealed class StreamCall : IAsyncDisposable
         ClientConnection connection,
         RpcUnaryMethod<TRequest, TResponse> method,
         TRequest request,
-        RpcCallOptions? options,
+        CallSetup setup,
         TimeSpan? timeout,
         TimeProvider time,
         CancellationToken cancellationToken)
     {
-        var call = await OpenAsync(connection, method, options, timeout, time, cancellationToken).ConfigureAwait(false);
+        var call = await OpenAsync(connection, method, setup, timeout, time, cancellationToken).ConfigureAwait(false);
         await using (call.ConfigureAwait(false))
         {
             await call.SendRequestAsync(method.Request, request, endOfInput: true, timeout).ConfigureAwait(false);
@@ -91,12 +98,12 @@ internal sealed class StreamCall : IAsyncDisposable
         RpcStreamingMethod<TRequest, TInput, TOutput> method,
         TRequest request,
         IAsyncEnumerable<TInput> input,
-        RpcCallOptions? options,
+        CallSetup setup,
         TimeSpan? timeout,
         TimeProvider time,
         CancellationToken cancellationToken)
     {
-        var call = await OpenAsync(connection, method, options, timeout, time, cancellationToken).ConfigureAwait(false);
+        var call = await OpenAsync(connection, method, setup, timeout, time, cancellationToken).ConfigureAwait(false);
         await using (call.ConfigureAwait(false))
         {
             await call.SendRequestAsync(method.Request, request, endOfInput: false, timeout).ConfigureAwait(false);
@@ -123,14 +130,14 @@ internal sealed class StreamCall : IAsyncDisposable
 
             while (true)
             {
-                if (!call._reader.TryRead(out var frame))
+                if (!call.TryReadFrame(out var frame))
                 {
                     frame = await call.ReadFrameAsync().ConfigureAwait(false);
                 }
 
                 if (frame.Header.Type == FrameType.Item)
                 {
-                    yield return ResponseMetadata.ReadMessage(method.Output, call._connection.Serializer, frame.Payload, method);
+                    yield return ResponseReader.ReadMessage(method.Output, call._connection.Serializer, frame.Payload, method);
                 }
                 else if (call.TakeNonItem(frame))
                 {
@@ -154,29 +161,48 @@ internal sealed class StreamCall : IAsyncDisposable
             _stream.AbortRead(RpcErrorCode.Cancelled);
         }
 
-        await _lifetime.CancelAsync().ConfigureAwait(false);
-        await _sending.ConfigureAwait(false);
-        await _stream.DisposeAsync().ConfigureAwait(false);
-        _reader.Dispose();
-        _writer.Dispose();
-        _lifetime.Dispose();
-        _deadline?.Dispose();
+        try
+        {
+            if (!_sending.IsCompleted)
+            {
+                await _lifetime.CancelAsync().ConfigureAwait(false);
+                await _sending.ConfigureAwait(false);
+            }
+
+            await _stream.DisposeAsync().ConfigureAwait(false);
+        }
+        finally
+        {
+            _reader.Dispose();
+            _writer.Dispose();
+            _lifetime.Dispose();
+            _deadline?.Dispose();
+            _connection.ExitStreamCall();
+        }
     }
 
     private async ValueTask SendRequestAsync<TRequest>(RpcMarshaller<TRequest> marshaller, TRequest request, bool endOfInput, TimeSpan? timeout)
     {
         using var extension = new PooledBufferWriter();
-        _connection.WriteExtension(extension, _options, timeout, _method);
+        _connection.WriteExtension(extension, _setup.Metadata, timeout, _method);
         _connection.CheckMetadata(extension.Count);
         _writer.AppendVarInt(StreamType.Call);
-        _writer.AppendMessage(
-            FrameType.Request,
-            endOfInput ? FrameFlags.EndOfInput : FrameFlags.None,
-            extension.WrittenSpan,
-            marshaller,
-            _connection.Serializer,
-            request,
-            Math.Min(_connection.Limits.MessageBytes, _connection.Peer.MaxMessageBytes));
+        try
+        {
+            _writer.AppendMessage(
+                FrameType.Request,
+                endOfInput ? FrameFlags.EndOfInput : FrameFlags.None,
+                extension.WrittenSpan,
+                marshaller,
+                _connection.Serializer,
+                request,
+                _connection.MaxMessageBytes);
+        }
+        catch (Exception e) when (e is RpcFaultException or RpcSerializationException)
+        {
+            throw Faults.RequestFailure(_method, e);
+        }
+
         try
         {
             await _writer.FlushAsync(endOfInput, _lifetime.Token).ConfigureAwait(false);
@@ -200,7 +226,8 @@ internal sealed class StreamCall : IAsyncDisposable
                 input,
                 marshaller,
                 _connection.Serializer,
-                Math.Min(_connection.Limits.MessageBytes, _connection.Peer.MaxMessageBytes),
+                _connection.MaxMessageBytes,
+                abandonSource: true,
                 _lifetime.Token).ConfigureAwait(false);
             _writer.Append(FrameType.End, FrameFlags.None, 0, [], []);
             await _writer.FlushAsync(endStream: true, _lifetime.Token).ConfigureAwait(false);
@@ -215,7 +242,9 @@ internal sealed class StreamCall : IAsyncDisposable
         }
         catch (Exception e)
         {
-            _sendFailure = e;
+            _sendFailure = e is RpcSerializationException
+                ? new RpcFaultException(RpcStatusCode.InvalidArgument, $"An item of {_method.FullName} cannot be written: {e.Message}", innerException: e)
+                : e;
             _stream.AbortWrite(RpcErrorCode.Cancelled);
             await _lifetime.CancelAsync().ConfigureAwait(false);
         }
@@ -228,9 +257,9 @@ internal sealed class StreamCall : IAsyncDisposable
             var frame = await ReadFrameAsync().ConfigureAwait(false);
             if (frame.Header.Type == FrameType.Response)
             {
-                ResponseMetadata.Deliver(_options, ReadExtension(frame));
                 _completed = true;
-                return ResponseMetadata.ReadMessage(marshaller, _connection.Serializer, frame.Payload, _method);
+                _setup.Deliver(ResponseReader.ReadExtension(frame.Extension));
+                return ResponseReader.ReadMessage(marshaller, _connection.Serializer, frame.Payload, _method);
             }
 
             if (TakeNonItem(frame))
@@ -246,16 +275,28 @@ internal sealed class StreamCall : IAsyncDisposable
         switch (frame.Header.Type)
         {
             case FrameType.Headers:
-                ResponseMetadata.Deliver(_options, ReadExtension(frame));
+                _setup.Deliver(ResponseReader.ReadExtension(frame.Extension));
                 return false;
             case FrameType.End:
-                ResponseMetadata.Deliver(_options, ReadExtension(frame));
                 _completed = true;
+                _setup.Deliver(ResponseReader.ReadExtension(frame.Extension));
                 return true;
             case FrameType.Fault:
                 throw Fault(frame);
             default:
                 return false;
+        }
+    }
+
+    private bool TryReadFrame(out Frame frame)
+    {
+        try
+        {
+            return _reader.TryRead(out frame);
+        }
+        catch (RpcProtocolException e)
+        {
+            throw Translate(e);
         }
     }
 
@@ -277,21 +318,23 @@ internal sealed class StreamCall : IAsyncDisposable
     private RpcFaultException Fault(in Frame frame)
     {
         _completed = true;
-        var extension = ReadExtension(frame);
-        ResponseMetadata.Deliver(_options, extension);
+        var extension = ResponseReader.ReadExtension(frame.Extension);
+        _setup.Deliver(extension);
         return Faults.ToException(frame.Header, extension);
     }
 
-    private static FrameExtension ReadExtension(in Frame frame)
+    /// <summary>The server reset the stream: its code stands for the FAULT that it could not send.</summary>
+    private RpcFaultException BrokenOff(TransportException e)
     {
-        try
+        var status = e.ApplicationErrorCode switch
         {
-            return FrameExtension.Read(frame.Extension);
-        }
-        catch (RpcProtocolException e)
-        {
-            throw new RpcFaultException(RpcStatusCode.Internal, e.Message, innerException: e);
-        }
+            RpcErrorCode.Cancelled => RpcStatusCode.Cancelled,
+            RpcErrorCode.DeadlineExceeded => RpcStatusCode.DeadlineExceeded,
+            RpcErrorCode.LimitExceeded => RpcStatusCode.ResourceExhausted,
+            RpcErrorCode.ProtocolViolation or RpcErrorCode.InternalError => RpcStatusCode.Internal,
+            _ => RpcStatusCode.Unavailable,
+        };
+        return new RpcFaultException(status, $"The server broke off {_method.FullName} (code {e.ApplicationErrorCode}).", innerException: e);
     }
 
     private Exception Translate(Exception e)
@@ -313,11 +356,10 @@ internal sealed class StreamCall : IAsyncDisposable
 
         return e switch
         {
+            RpcProtocolException { ErrorCode: RpcErrorCode.LimitExceeded } =>
+                new RpcFaultException(RpcStatusCode.ResourceExhausted, $"The server's answer exceeds a limit: {e.Message}", innerException: e),
             RpcProtocolException => new RpcFaultException(RpcStatusCode.Internal, $"The server broke the protocol: {e.Message}", innerException: e),
-            TransportException { Error: TransportError.StreamAborted, ApplicationErrorCode: RpcErrorCode.LimitExceeded } =>
-                new RpcFaultException(RpcStatusCode.ResourceExhausted, "The server refused the call's stream: a limit was exceeded.", innerException: e),
-            TransportException { Error: TransportError.StreamAborted } t =>
-                new RpcFaultException(RpcStatusCode.Unavailable, $"The server broke off {_method.FullName} (code {t.ApplicationErrorCode}).", innerException: e),
+            TransportException { Error: TransportError.StreamAborted } t => BrokenOff(t),
             TransportException t => Faults.Unavailable($"The connection was lost during {_method.FullName}: {Faults.Describe(t)}.", mayHaveExecuted: true, t),
             _ => _connection.Ended.IsCancellationRequested
                 ? Faults.Unavailable($"The connection was lost during {_method.FullName}.", mayHaveExecuted: true, e)

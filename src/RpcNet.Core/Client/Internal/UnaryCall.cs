@@ -15,6 +15,8 @@ internal sealed class UnaryCall<TRequest, TResponse> : PendingCall, IValueTaskSo
     private RpcUnaryMethod<TRequest, TResponse> _method = null!;
     private ManualResetValueTaskSourceCore<TResponse> _source;
 
+    public override RpcMethod Method => _method;
+
     public ValueTask<TResponse> Task => new(this, _source.Version);
 
     public static UnaryCall<TRequest, TResponse> Rent(RpcUnaryMethod<TRequest, TResponse> method)
@@ -49,9 +51,6 @@ internal sealed class UnaryCall<TRequest, TResponse> : PendingCall, IValueTaskSo
         _source.SetResult(response);
     }
 
-    /// <summary>Gives the call back without it ever having been awaited.</summary>
-    public void Discard() => Return();
-
     TResponse IValueTaskSource<TResponse>.GetResult(short token)
     {
         try
@@ -77,10 +76,10 @@ internal sealed class UnaryCall<TRequest, TResponse> : PendingCall, IValueTaskSo
             throw Error;
         }
 
-        var extension = FrameExtension.Read(Extension);
-        ResponseMetadata.Deliver(Options, extension);
+        var extension = ResponseReader.ReadExtension(Extension);
+        Setup.Deliver(extension);
         return Header.Type == FrameType.Response
-            ? ResponseMetadata.ReadMessage(_method.Response, Connection.Serializer, Payload, _method)
+            ? ResponseReader.ReadMessage(_method.Response, Connection.Serializer, Payload, _method)
             : throw Faults.ToException(Header, extension);
     }
 

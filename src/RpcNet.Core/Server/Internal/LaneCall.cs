@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Collections.Concurrent;
+using System.Numerics;
 using RpcNet.Framing;
 using RpcNet.Transports;
 
@@ -10,11 +11,14 @@ internal sealed class LaneCall : ServerCall, IThreadPoolWorkItem
 {
     private const int MaxPooled = 2048;
 
+    /// <summary>What a pooled call keeps; larger requests borrow their memory.</summary>
+    private const int KeptBytes = 1024;
+
     private static readonly ConcurrentQueue<LaneCall> Pool = new();
     private static int _pooled;
 
     private CancellationTokenSource _cancellation = new();
-    private byte[]? _buffer;
+    private byte[] _buffer = [];
     private ServerLane _lane = null!;
     private uint _callId;
 
@@ -41,11 +45,17 @@ internal sealed class LaneCall : ServerCall, IThreadPoolWorkItem
         call.Serializer = serializer;
         call.Extension = extension;
         var size = frame.Payload.Length;
-        call._buffer = size == 0 ? null : ArrayPool<byte>.Shared.Rent(size);
+        if (call._buffer.Length < size)
+        {
+            call._buffer = size <= KeptBytes
+                ? new byte[Math.Max(128, BitOperations.RoundUpToPowerOf2((uint)size))]
+                : ArrayPool<byte>.Shared.Rent(size);
+        }
+
         frame.Payload.CopyTo(call._buffer);
         call.RequestPayload = call._buffer.AsMemory(0, size);
         call.Deadline = extension.TimeoutMicroseconds is { } timeout
-            ? lane.Connection.Deadlines.DeadlineAfter(TimeSpan.FromMicroseconds(Math.Min(timeout, 1e15)))
+            ? lane.Connection.Deadlines.DeadlineAfter(TimeSpan.FromMicroseconds(timeout))
             : long.MaxValue;
         return call;
     }
@@ -70,35 +80,50 @@ internal sealed class LaneCall : ServerCall, IThreadPoolWorkItem
         var fault = handling.IsCompletedSuccessfully ? handling.Result : await handling.ConfigureAwait(false);
         try
         {
-            if (fault is null)
+            fault = fault is null ? await AnswerAsync().ConfigureAwait(false) : fault;
+            if (fault is not null)
             {
-                var large = WriteResponse();
-                if (large is not null)
-                {
-                    await SendLargeAsync(large).ConfigureAwait(false);
-                }
-            }
-            else
-            {
+                LeaveLane();
                 _lane.WriteFault(_callId, fault, Context, FrameFlags.None);
             }
-        }
-        catch (Exception e) when (e is RpcSerializationException or RpcFaultException)
-        {
-            _lane.WriteFault(
-                _callId,
-                e as RpcFaultException ?? new RpcFaultException(RpcStatusCode.Internal, $"The result of {Method.Descriptor.FullName} cannot be written: {e.Message}"),
-                Context,
-                FrameFlags.None);
-        }
-        catch (TransportException)
-        {
-            // The connection is gone, and with it whoever waited for the answer.
         }
         finally
         {
             Finish();
         }
+    }
+
+    /// <summary>Sends the response; gives the fault to be sent instead.</summary>
+    private async ValueTask<RpcFaultException?> AnswerAsync()
+    {
+        try
+        {
+            if (WriteResponse() is { } large)
+            {
+                await SendLargeAsync(large).ConfigureAwait(false);
+            }
+
+            return null;
+        }
+        catch (TransportException e)
+        {
+            // Mostly the connection is gone, and with it whoever waited for the answer.
+            return Faults.Unavailable($"The response could not be sent: {e.Message}", mayHaveExecuted: true);
+        }
+        catch (Exception e)
+        {
+            return ToFault(e);
+        }
+    }
+
+    /// <summary>
+    /// Frees the call's id and its place among the calls in flight, ahead of the terminal frame: a client that has
+    /// received that frame may use both again.
+    /// </summary>
+    private void LeaveLane()
+    {
+        _lane.Remove(_callId);
+        Connection.ReleaseCall(Method);
     }
 
     /// <summary>Writes the response into the lane; gives the message back when it is too large for that.</summary>
@@ -114,14 +139,16 @@ internal sealed class LaneCall : ServerCall, IThreadPoolWorkItem
             }
 
             var extensionLength = buffer.Count;
+            Connection.CheckMetadata(extensionLength);
             context.WriteResponse(Serializer, buffer);
             var extension = buffer.WrittenSpan[..extensionLength];
             var payload = buffer.WrittenSpan[extensionLength..];
             Connection.CheckMessage(payload.Length);
-            if (payload.Length <= Connection.Peer.MaxInlinePayloadBytes)
+            if (payload.Length <= Connection.MaxInlineBytes)
             {
+                LeaveLane();
                 var header = FrameHeader.Create(FrameType.Response, FrameFlags.None, extensionLength, payload.Length, _callId, 0);
-                _lane.Writer.Append(header, extension, payload, inline: Connection.CallsInFlight <= 1, out _);
+                _lane.Writer.Append(header, extension, payload, inline: Connection.CallsInFlight == 0, out _);
                 return null;
             }
 
@@ -141,7 +168,7 @@ internal sealed class LaneCall : ServerCall, IThreadPoolWorkItem
         }
     }
 
-    private async Task SendLargeAsync(PooledBufferWriter message)
+    private async ValueTask SendLargeAsync(PooledBufferWriter message)
     {
         using (message)
         {
@@ -149,26 +176,26 @@ internal sealed class LaneCall : ServerCall, IThreadPoolWorkItem
                 .OpenStreamAsync(TransportStreamDirection.Unidirectional, CancellationToken).ConfigureAwait(false);
             await using (stream.ConfigureAwait(false))
             {
-                await stream.WriteAsync(message.WrittenMemory, endStream: true, CancellationToken.None).ConfigureAwait(false);
+                // A cancelled write resets the stream, so that a caller who has gone is not sent the rest.
+                await stream.WriteAsync(message.WrittenMemory, endStream: true, CancellationToken).ConfigureAwait(false);
             }
         }
 
+        LeaveLane();
         _lane.Writer.Append(
             FrameHeader.Create(FrameType.ResponseOnStream, FrameFlags.None, 0, 0, _callId, 0), [], [], inline: false, out _);
     }
 
     private void Finish()
     {
-        var lane = _lane;
-        lane.Remove(_callId, this, out var cancelRequested);
-        if (_buffer is not null)
+        if (_buffer.Length > KeptBytes)
         {
             ArrayPool<byte>.Shared.Return(_buffer);
-            _buffer = null;
+            _buffer = [];
         }
 
         Connection.ExitCall();
-        if (cancelRequested)
+        if (CancelRequested)
         {
             return;
         }

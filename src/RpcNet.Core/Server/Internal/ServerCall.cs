@@ -1,4 +1,6 @@
+using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Logging;
+using RpcNet.Diagnostics;
 using RpcNet.Framing;
 
 namespace RpcNet.Server.Internal;
@@ -16,7 +18,10 @@ internal abstract partial class ServerCall
 
     public IServiceProvider? Services => _scope?.Services;
 
-    public TimeSpan? RemainingTime => Deadline == long.MaxValue ? null : Connection.Deadlines.Remaining(Deadline);
+    /// <summary>Null also once the call has ended.</summary>
+    public TimeSpan? RemainingTime => Deadline is not long.MaxValue and var deadline && Connection is { } connection
+        ? connection.Deadlines.Remaining(deadline)
+        : null;
 
     /// <summary>Timestamp of the clock; <see cref="long.MaxValue"/> for none.</summary>
     public long Deadline { get; protected set; } = long.MaxValue;
@@ -67,8 +72,24 @@ internal abstract partial class ServerCall
         }
     }
 
-    /// <summary>Runs the handler in its scope; null when it succeeded.</summary>
-    protected async ValueTask<RpcFaultException?> RunHandlerAsync()
+    /// <summary>Runs the handler in its scope, measured when someone listens; null when it succeeded.</summary>
+    protected ValueTask<RpcFaultException?> RunHandlerAsync() =>
+        RpcTelemetry.IsServerEnabled ? RunMeasuredHandlerAsync() : RunScopedHandlerAsync();
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<RpcFaultException?> RunMeasuredHandlerAsync()
+    {
+        var time = Connection.Time;
+        var started = time.GetTimestamp();
+        var method = Method.Descriptor;
+        var activity = RpcTelemetry.StartServer(method, Extension);
+        var fault = await RunScopedHandlerAsync().ConfigureAwait(false);
+        RpcTelemetry.EndServer(activity, method, time.GetElapsedTime(started), fault);
+        return fault;
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<RpcFaultException?> RunScopedHandlerAsync()
     {
         try
         {
@@ -98,8 +119,10 @@ internal abstract partial class ServerCall
         }
     }
 
+    /// <summary>Code that outlives the call may still hold its context, which must not show it another call.</summary>
     protected void ResetCall()
     {
+        Context?.Detach();
         Context = null;
         Method = null!;
         Extension = default;
@@ -107,7 +130,7 @@ internal abstract partial class ServerCall
         Deadline = long.MaxValue;
     }
 
-    private RpcFaultException ToFault(Exception e)
+    protected RpcFaultException ToFault(Exception e)
     {
         var method = Method.Descriptor.FullName;
         switch (e)

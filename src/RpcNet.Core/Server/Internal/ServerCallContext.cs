@@ -7,7 +7,10 @@ namespace RpcNet.Server.Internal;
 /// <summary>A call as a server's filters and handlers see it.</summary>
 internal abstract class ServerCallContext(ServerCall call) : RpcCallContext
 {
-    public ServerCall Call { get; } = call;
+    private ServerCall? _call = call;
+
+    /// <exception cref="InvalidOperationException">The call has ended.</exception>
+    public ServerCall Call => _call ?? throw new InvalidOperationException("The call has ended; its context cannot be used any more.");
 
     public override RpcCallSide Side => RpcCallSide.Server;
 
@@ -15,7 +18,7 @@ internal abstract class ServerCallContext(ServerCall call) : RpcCallContext
 
     public override CancellationToken CancellationToken => Call.CancellationToken;
 
-    public override TimeSpan? RemainingTime => Call.RemainingTime;
+    public override TimeSpan? RemainingTime => _call?.RemainingTime;
 
     public override IPEndPoint? RemoteEndPoint => Call.Connection.Transport.RemoteEndPoint;
 
@@ -26,6 +29,8 @@ internal abstract class ServerCallContext(ServerCall call) : RpcCallContext
     public bool HasAnswerMetadata => ResponseMetadataOrNull is { Count: > 0 } || TrailersOrNull is { Count: > 0 };
 
     public FrameExtension AnswerExtension => new() { Metadata = ResponseMetadataOrNull, Trailers = TrailersOrNull };
+
+    public void Detach() => _call = null;
 
     /// <summary>Appends the payload of the only response.</summary>
     public abstract void WriteResponse(IRpcSerializer serializer, PooledBufferWriter output);

@@ -1,15 +1,14 @@
 using System.Collections.Concurrent;
+using System.Net;
 using Microsoft.Extensions.Logging;
 using RpcNet.Framing;
 using RpcNet.Transports;
 
 namespace RpcNet.Server.Internal;
 
-/// <summary>One connection of a server: its control streams, its lanes, its call streams, and its limits.</summary>
+/// <summary>One connection of a server: its life, its limits, the calls in flight on it.</summary>
 internal sealed partial class ServerConnection
 {
-    private static readonly TimeSpan PrefaceTimeout = TimeSpan.FromSeconds(10);
-
     private readonly ConcurrentDictionary<long, ServerLane> _lanes = new();
     private readonly ConcurrentDictionary<Task, byte> _streams = new();
     private readonly CancellationTokenSource _callsEnded = new();
@@ -17,7 +16,8 @@ internal sealed partial class ServerConnection
     private readonly Lock _idleGate = new();
     private TaskCompletionSource? _idle;
     private ControlStream? _control;
-    private int _callsInFlight;
+    private int _admitted;
+    private int _running;
 
     public ServerConnection(RpcServer server, ITransportConnection transport, TimeProvider time, ILogger logger)
     {
@@ -26,6 +26,7 @@ internal sealed partial class ServerConnection
         Time = time;
         Logger = logger;
         Deadlines = new DeadlineMonitor(time, Expire);
+        CallsEnded = _callsEnded.Token;
     }
 
     public RpcServer Server { get; }
@@ -38,16 +39,22 @@ internal sealed partial class ServerConnection
 
     public DeadlineMonitor Deadlines { get; }
 
+    /// <summary>Where the calls of the lanes run.</summary>
+    public DispatchQueue Dispatch { get; } = new();
+
     public RpcLimits Limits => Server.Options.Limits;
 
-    public PeerSettings Peer { get; private set; } = PeerSettings.Default;
-
     /// <summary>Cancelled when the connection ends or a drain has run out of time: no handler shall go on.</summary>
-    public CancellationToken CallsEnded => _callsEnded.Token;
+    public CancellationToken CallsEnded { get; }
 
-    public int CallsInFlight => Volatile.Read(ref _callsInFlight);
+    /// <summary>Calls that count against the limit: those whose terminal frame is yet to be written.</summary>
+    public int CallsInFlight => Volatile.Read(ref _admitted);
 
-    public int MaxMessageBytes => Math.Min(Limits.MessageBytes, Peer.MaxMessageBytes);
+    public int MaxInlineBytes { get; private set; }
+
+    public int MaxMessageBytes { get; private set; }
+
+    public int MaxMetadataBytes { get; private set; }
 
     public async Task RunAsync(CancellationToken cancellationToken)
     {
@@ -73,20 +80,22 @@ internal sealed partial class ServerConnection
         {
             await Transport.CloseAsync(RpcErrorCode.Draining, CancellationToken.None).ConfigureAwait(false);
         }
-
-        await EndAsync().ConfigureAwait(false);
+        finally
+        {
+            await EndAsync().ConfigureAwait(false);
+        }
     }
 
-    public async Task SendGoAwayAsync(string reason)
+    public async Task SendGoAwayAsync(string reason, CancellationToken cancellationToken)
     {
         try
         {
             if (_control is { } control)
             {
-                await control.SendGoAwayAsync(reason, CancellationToken.None).ConfigureAwait(false);
+                await control.SendGoAwayAsync(reason, cancellationToken).ConfigureAwait(false);
             }
         }
-        catch (TransportException)
+        catch (Exception e) when (e is TransportException or ObjectDisposedException)
         {
             // The connection has ended: nobody is left to be told.
         }
@@ -96,7 +105,7 @@ internal sealed partial class ServerConnection
     {
         lock (_idleGate)
         {
-            if (CallsInFlight == 0)
+            if (Volatile.Read(ref _running) == 0)
             {
                 return Task.CompletedTask;
             }
@@ -118,12 +127,13 @@ internal sealed partial class ServerConnection
         serializer = Server.Serializers[extension.Codec ?? 1]!;
         if (method is null)
         {
-            return new RpcFaultException(RpcStatusCode.Unimplemented, $"The server does not know the method{(extension.Method is { } name ? $" {name}" : "")}.");
+            return new RpcFaultException(
+                RpcStatusCode.Unimplemented, $"The server does not know the method{(extension.Method is { } name ? $" {name}" : "")}.");
         }
 
         if (serializer is null)
         {
-            return new RpcFaultException(RpcStatusCode.Unimplemented, $"The server does not know the codec {extension.Codec}.");
+            return new RpcFaultException(RpcStatusCode.Unimplemented, $"The server does not know the codec {extension.Codec ?? 1}.");
         }
 
         if (Server.DrainReason is { } reason)
@@ -131,16 +141,19 @@ internal sealed partial class ServerConnection
             return new RpcFaultException(RpcStatusCode.Unavailable, $"The server takes no new calls: {reason}");
         }
 
-        if (Interlocked.Increment(ref _callsInFlight) > Limits.CallsPerConnection)
+        Interlocked.Increment(ref _running);
+        if (Interlocked.Increment(ref _admitted) > Limits.CallsPerConnection)
         {
-            LeaveConnection();
+            Interlocked.Decrement(ref _admitted);
+            ExitCall();
             return new RpcFaultException(
                 RpcStatusCode.ResourceExhausted, $"The connection has {Limits.CallsPerConnection} calls in flight, as many as the server allows.");
         }
 
-        if (!Server.TryEnterCall())
+        if (!Server.TryEnterCall(method))
         {
-            LeaveConnection();
+            Interlocked.Decrement(ref _admitted);
+            ExitCall();
             return new RpcFaultException(
                 RpcStatusCode.ResourceExhausted, $"The server has {Server.Options.MaxConcurrentCalls} calls in flight, as many as it allows.");
         }
@@ -148,10 +161,32 @@ internal sealed partial class ServerConnection
         return null;
     }
 
+    /// <summary>
+    /// The call counts no more against the limits. Called ahead of its terminal frame: a client that has received that
+    /// may start the next call.
+    /// </summary>
+    public void ReleaseCall(ServerMethod method)
+    {
+        Interlocked.Decrement(ref _admitted);
+        Server.ExitCall(method);
+    }
+
+    /// <summary>The call is over, its terminal frame written.</summary>
     public void ExitCall()
     {
-        Server.ExitCall();
-        LeaveConnection();
+        if (Interlocked.Decrement(ref _running) > 0)
+        {
+            return;
+        }
+
+        lock (_idleGate)
+        {
+            if (Volatile.Read(ref _running) == 0)
+            {
+                _idle?.TrySetResult();
+                _idle = null;
+            }
+        }
     }
 
     /// <exception cref="RpcFaultException">ResourceExhausted: the message is larger than either side allows.</exception>
@@ -159,8 +194,16 @@ internal sealed partial class ServerConnection
     {
         if (length > MaxMessageBytes)
         {
-            throw new RpcFaultException(
-                RpcStatusCode.ResourceExhausted, $"The response takes {length} bytes; the limit is {MaxMessageBytes}.");
+            throw Faults.MessageTooLarge(length, MaxMessageBytes);
+        }
+    }
+
+    /// <exception cref="RpcFaultException">ResourceExhausted: the metadata is larger than either side allows.</exception>
+    public void CheckMetadata(int length)
+    {
+        if (length > MaxMetadataBytes)
+        {
+            throw Faults.MetadataTooLarge(length, MaxMetadataBytes);
         }
     }
 
@@ -187,21 +230,6 @@ internal sealed partial class ServerConnection
         _ = Transport.CloseAsync(RpcErrorCode.InternalError).AsTask();
     }
 
-    private void LeaveConnection()
-    {
-        if (Interlocked.Decrement(ref _callsInFlight) == 0)
-        {
-            lock (_idleGate)
-            {
-                if (CallsInFlight == 0)
-                {
-                    _idle?.TrySetResult();
-                    _idle = null;
-                }
-            }
-        }
-    }
-
     private void Track(Task serving)
     {
         if (serving.IsCompleted)
@@ -219,13 +247,23 @@ internal sealed partial class ServerConnection
     {
         RunCancellation(_callsEnded);
         _peerSettings.TrySetCanceled();
-        foreach (var lane in _lanes.Values)
+        CancelLanes();
+        using (var limit = new CancellationTokenSource(Server.Options.HandlerExitTimeout, Time))
         {
-            lane.CancelAll();
+            try
+            {
+                await Task.WhenAll(_streams.Keys).WaitAsync(limit.Token).ConfigureAwait(false);
+
+                // Again, since a lane may have dispatched what it had received before it saw the end.
+                CancelLanes();
+                await WaitUntilIdleAsync(limit.Token).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException)
+            {
+                LogHandlersAbandoned(Logger, Transport.RemoteEndPoint, Volatile.Read(ref _running), Server.Options.HandlerExitTimeout);
+            }
         }
 
-        await Task.WhenAll(_streams.Keys).ConfigureAwait(false);
-        await WaitUntilIdleAsync(CancellationToken.None).ConfigureAwait(false);
         foreach (var lane in _lanes.Values)
         {
             lane.Dispose();
@@ -237,7 +275,14 @@ internal sealed partial class ServerConnection
         }
 
         Deadlines.Dispose();
-        _callsEnded.Dispose();
+    }
+
+    private void CancelLanes()
+    {
+        foreach (var lane in _lanes.Values)
+        {
+            lane.CancelAll();
+        }
     }
 
     private long Expire(long now)
@@ -251,138 +296,15 @@ internal sealed partial class ServerConnection
         return next;
     }
 
-    private async Task ServeStreamAsync(ITransportStream stream, CancellationToken cancellationToken)
-    {
-        await using (stream.ConfigureAwait(false))
-        {
-            try
-            {
-                var maxPayload = stream.CanWrite ? Limits.MessageBytes : Limits.InlinePayloadBytes;
-                using var reader = new FrameReader(stream, Limits.MetadataBytes, maxPayload);
-                using var preface = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-                using var timer = Time.CreateTimer(
-                    static source => ((CancellationTokenSource)source!).Cancel(), preface, PrefaceTimeout, Timeout.InfiniteTimeSpan);
-                var type = await reader.ReadVarIntAsync(preface.Token).ConfigureAwait(false);
-                switch (type, stream.CanWrite)
-                {
-                    case (StreamType.Control, false):
-                        await ReadControlAsync(reader, cancellationToken).ConfigureAwait(false);
-                        break;
-                    case (StreamType.Lane, false):
-                        var laneId = await reader.ReadVarIntAsync(preface.Token).ConfigureAwait(false)
-                            ?? throw new RpcProtocolException("A lane ended before its id.");
-                        await ServeLaneAsync(reader, laneId, cancellationToken).ConfigureAwait(false);
-                        break;
-                    case (StreamType.Call, true):
-                        var request = await reader.ReadAsync(preface.Token).ConfigureAwait(false)
-                            ?? throw new RpcProtocolException("A call's stream ended before its request.");
-                        await ServeCallAsync(stream, reader, request).ConfigureAwait(false);
-                        break;
-                    default:
-                        stream.AbortRead(RpcErrorCode.NoError);
-                        break;
-                }
-            }
-            catch (RpcProtocolException e) when (stream.CanWrite)
-            {
-                LogStreamViolation(Logger, Transport.RemoteEndPoint, e.Message);
-                stream.AbortRead(e.ErrorCode);
-                stream.AbortWrite(e.ErrorCode);
-            }
-            catch (RpcProtocolException e)
-            {
-                LogProtocolViolation(Logger, Transport.RemoteEndPoint, e.Message);
-                await Transport.CloseAsync(e.ErrorCode, CancellationToken.None).ConfigureAwait(false);
-            }
-            catch (TransportException)
-            {
-                // The stream or the connection has ended; the accept loop tells which.
-            }
-            catch (OperationCanceledException)
-            {
-                stream.AbortRead(RpcErrorCode.LimitExceeded);
-            }
-        }
-    }
-
-    private async Task ReadControlAsync(FrameReader reader, CancellationToken cancellationToken)
-    {
-        while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false) is { } frame)
-        {
-            if (frame.Header.Type == FrameType.Settings)
-            {
-                var settings = PeerSettings.Read(frame.Payload);
-                Peer = settings;
-                _peerSettings.TrySetResult(settings);
-            }
-        }
-
-        throw new RpcProtocolException("The client ended its control stream.");
-    }
-
-    private async Task ServeLaneAsync(FrameReader reader, long laneId, CancellationToken cancellationToken)
-    {
-        if (laneId >= Limits.Lanes)
-        {
-            throw new RpcProtocolException($"The lane id {laneId} exceeds the limit of {Limits.Lanes} lanes.", RpcErrorCode.LimitExceeded);
-        }
-
-        // SETTINGS travel on another stream: a response must not be written before its limits are known.
-        await _peerSettings.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
-        var lane = await ServerLane.OpenAsync(this, laneId, cancellationToken).ConfigureAwait(false);
-        if (!_lanes.TryAdd(laneId, lane))
-        {
-            lane.Dispose();
-            throw new RpcProtocolException($"The lane id {laneId} is in use.");
-        }
-
-        await lane.ReadAsync(reader, cancellationToken).ConfigureAwait(false);
-        throw new RpcProtocolException("The client ended a lane.");
-    }
-
-    private async Task ServeCallAsync(ITransportStream stream, FrameReader reader, Frame request)
-    {
-        if (request.Header.Type != FrameType.Request)
-        {
-            throw new RpcProtocolException($"A call's stream begins with a frame of type {request.Header.Type} instead of REQUEST.");
-        }
-
-        var extension = FrameExtension.Read(request.Extension);
-        Server.Services.TryGet(extension.Method ?? "", out var method);
-        if (TryAccept(method, extension, out var serializer) is { } refusal)
-        {
-            using var writer = new StreamFrameWriter(stream);
-            using var scratch = new PooledBufferWriter();
-            Faults.ToExtension(refusal, trailers: null).Write(scratch);
-            writer.Append(FrameType.Fault, FrameFlags.NotExecuted, (uint)refusal.Status, scratch.WrittenSpan, []);
-            await writer.FlushAsync(endStream: true, CallsEnded).ConfigureAwait(false);
-            stream.AbortRead(RpcErrorCode.NoError);
-            return;
-        }
-
-        try
-        {
-            using var call = new StreamServerCall(this, stream, reader, method!, serializer, request, extension);
-            await call.RunAsync().ConfigureAwait(false);
-        }
-        finally
-        {
-            ExitCall();
-        }
-    }
-
     [LoggerMessage(1102, LogLevel.Debug, "The connection from {RemoteEndPoint} ended: {Error}, code {Code}")]
-    private static partial void LogConnectionEnded(ILogger logger, System.Net.IPEndPoint remoteEndPoint, TransportError error, long? code);
-
-    [LoggerMessage(1103, LogLevel.Warning, "The client at {RemoteEndPoint} broke the protocol, and its connection is closed: {Reason}")]
-    private static partial void LogProtocolViolation(ILogger logger, System.Net.IPEndPoint remoteEndPoint, string reason);
-
-    [LoggerMessage(1104, LogLevel.Warning, "The client at {RemoteEndPoint} broke the protocol on one call: {Reason}")]
-    private static partial void LogStreamViolation(ILogger logger, System.Net.IPEndPoint remoteEndPoint, string reason);
+    private static partial void LogConnectionEnded(ILogger logger, IPEndPoint remoteEndPoint, TransportError error, long? code);
 
     [LoggerMessage(1105, LogLevel.Error, "A handler's cancellation callback failed")]
     private static partial void LogCancellationFailed(ILogger logger, Exception exception);
 
     [LoggerMessage(1106, LogLevel.Error, "A lane to {RemoteEndPoint} failed")]
-    private static partial void LogLaneFailed(ILogger logger, System.Net.IPEndPoint remoteEndPoint, Exception exception);
+    private static partial void LogLaneFailed(ILogger logger, IPEndPoint remoteEndPoint, Exception exception);
+
+    [LoggerMessage(1107, LogLevel.Warning, "The connection from {RemoteEndPoint} ended, and {Count} handlers still run {Timeout} after they were cancelled")]
+    private static partial void LogHandlersAbandoned(ILogger logger, IPEndPoint remoteEndPoint, int count, TimeSpan timeout);
 }

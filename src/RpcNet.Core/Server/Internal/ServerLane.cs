@@ -1,4 +1,5 @@
 using System.Text;
+using RpcNet.Diagnostics;
 using RpcNet.Framing;
 using RpcNet.Transports;
 
@@ -7,8 +8,6 @@ namespace RpcNet.Server.Internal;
 /// <summary>The server's end of one lane. Its reader parses and dispatches and never runs user code.</summary>
 internal sealed class ServerLane : IDisposable
 {
-    private const int MaxMethods = 4096;
-
     private readonly Dictionary<uint, ServerMethod?> _methods = [];
     private readonly Dictionary<uint, LaneCall> _active = [];
     private readonly Lock _gate = new();
@@ -42,11 +41,10 @@ internal sealed class ServerLane : IDisposable
             while (reader.TryRead(out var frame))
             {
                 OnFrame(frame);
-            }
-
-            while (!Writer.HasRoom)
-            {
-                await Writer.WaitForRoomAsync().WaitAsync(cancellationToken).ConfigureAwait(false);
+                while (!Writer.HasRoom)
+                {
+                    await Writer.WaitForRoomAsync().WaitAsync(cancellationToken).ConfigureAwait(false);
+                }
             }
         }
         while (await reader.FillAsync(cancellationToken).ConfigureAwait(false));
@@ -54,17 +52,10 @@ internal sealed class ServerLane : IDisposable
 
     public void WriteFault(uint callId, RpcFaultException fault, ServerCallContext? context, FrameFlags flags)
     {
-        var extension = Faults.ToExtension(fault, context?.AnswerExtension.Trailers);
         var buffer = Scratch.Rent();
         try
         {
-            extension.Write(buffer);
-            if (buffer.Count > Connection.Peer.MaxMetadataBytes)
-            {
-                buffer.Clear();
-                new FrameExtension { Message = $"{fault.Status} (the fault's details exceed the caller's limit)" }.Write(buffer);
-            }
-
+            Faults.WriteExtension(fault, context?.AnswerExtension.Trailers, Connection.MaxMetadataBytes, buffer);
             var header = FrameHeader.Create(FrameType.Fault, flags, buffer.Count, 0, callId, (uint)fault.Status);
             Writer.Append(header, buffer.WrittenSpan, [], inline: false, out _);
         }
@@ -74,12 +65,11 @@ internal sealed class ServerLane : IDisposable
         }
     }
 
-    public void Remove(uint callId, LaneCall call, out bool cancelRequested)
+    public void Remove(uint callId)
     {
         lock (_gate)
         {
             _active.Remove(callId);
-            cancelRequested = call.CancelRequested;
         }
     }
 
@@ -145,9 +135,14 @@ internal sealed class ServerLane : IDisposable
 
     private void OnDefineMethod(in Frame frame)
     {
-        if (_methods.Count >= MaxMethods)
+        if (_methods.Count >= WireLimits.MethodsPerLane)
         {
-            throw new RpcProtocolException($"A lane may define at most {MaxMethods} methods.", RpcErrorCode.LimitExceeded);
+            throw new RpcProtocolException($"A lane may define at most {WireLimits.MethodsPerLane} methods.", RpcErrorCode.LimitExceeded);
+        }
+
+        if (frame.Payload.Length > WireLimits.MethodNameBytes)
+        {
+            throw new RpcProtocolException($"A method's name has {frame.Payload.Length} bytes; the limit is {WireLimits.MethodNameBytes}.", RpcErrorCode.LimitExceeded);
         }
 
         Connection.Server.Services.TryGet(Encoding.UTF8.GetString(frame.Payload.Span), out var method);
@@ -165,9 +160,25 @@ internal sealed class ServerLane : IDisposable
             throw new RpcProtocolException($"A request names the method id {frame.Header.Argument}, which was not defined.");
         }
 
+        if (frame.Payload.Length > Connection.Limits.InlinePayloadBytes)
+        {
+            throw new RpcProtocolException(
+                $"A request of {frame.Payload.Length} bytes came in a lane; the limit is {Connection.Limits.InlinePayloadBytes}.",
+                RpcErrorCode.LimitExceeded);
+        }
+
+        lock (_gate)
+        {
+            if (_active.ContainsKey(callId))
+            {
+                throw new RpcProtocolException($"The call id {callId} is in use.");
+            }
+        }
+
         var extension = FrameExtension.Read(frame.Extension);
         if (Connection.TryAccept(method, extension, out var serializer) is { } refusal)
         {
+            RpcTelemetry.CallRefused(refusal.Status);
             WriteFault(callId, refusal, context: null, FrameFlags.NotExecuted);
             return;
         }
@@ -175,10 +186,7 @@ internal sealed class ServerLane : IDisposable
         var call = LaneCall.Rent(this, method!, serializer, frame, extension);
         lock (_gate)
         {
-            if (!_active.TryAdd(callId, call))
-            {
-                throw new RpcProtocolException($"The call id {callId} is in use.");
-            }
+            _active.Add(callId, call);
         }
 
         if (call.Deadline != long.MaxValue)
@@ -186,7 +194,7 @@ internal sealed class ServerLane : IDisposable
             Connection.Deadlines.Arm(call.Deadline);
         }
 
-        ThreadPool.UnsafeQueueUserWorkItem(call, preferLocal: false);
+        Connection.Dispatch.Enqueue(call);
     }
 
     private void OnCancel(uint callId)

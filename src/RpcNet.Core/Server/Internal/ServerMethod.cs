@@ -5,6 +5,9 @@ internal abstract class ServerMethod(RpcMethod descriptor)
 {
     public RpcMethod Descriptor { get; } = descriptor;
 
+    /// <summary>Whether RpcNet itself serves the method.</summary>
+    public bool IsBuiltIn { get; } = descriptor.ServiceName.StartsWith("rpcnet.", StringComparison.Ordinal);
+
     /// <summary>Filters and handler, composed once.</summary>
     protected RpcFilterDelegate Pipeline { get; private set; } = null!;
 

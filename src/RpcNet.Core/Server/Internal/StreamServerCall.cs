@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using RpcNet.Framing;
 using RpcNet.Transports;
 
@@ -24,7 +25,7 @@ internal sealed class StreamServerCall : ServerCall, IDisposable
     {
         _stream = stream;
         _reader = reader;
-        _writer = new StreamFrameWriter(stream);
+        _writer = new StreamFrameWriter(stream, () => DeadlineExceeded ? RpcErrorCode.DeadlineExceeded : RpcErrorCode.Cancelled);
         Connection = connection;
         Method = method;
         Serializer = serializer;
@@ -34,7 +35,7 @@ internal sealed class StreamServerCall : ServerCall, IDisposable
         _cancellation = CancellationTokenSource.CreateLinkedTokenSource(connection.CallsEnded);
         if (extension.TimeoutMicroseconds is { } timeout)
         {
-            Deadline = connection.Deadlines.DeadlineAfter(TimeSpan.FromMicroseconds(Math.Min(timeout, 1e15)));
+            Deadline = connection.Deadlines.DeadlineAfter(TimeSpan.FromMicroseconds(timeout));
         }
     }
 
@@ -45,11 +46,16 @@ internal sealed class StreamServerCall : ServerCall, IDisposable
         using var timer = Deadline == long.MaxValue
             ? null
             : Connection.Time.CreateTimer(
-                static call => ((StreamServerCall)call!).Cancel(), this, Connection.Deadlines.Remaining(Deadline), Timeout.InfiniteTimeSpan);
+                static call => ((StreamServerCall)call!).Cancel(), this, Deadlines.Bound(Connection.Deadlines.Remaining(Deadline)), Timeout.InfiniteTimeSpan);
 
         // The caller cancels by resetting its side and stopping this one.
         _ = _stream.WritesClosed.ContinueWith(
-            static (_, call) => ((StreamServerCall)call!).Cancel(), this, CancellationToken.None,
+            static (closed, call) =>
+            {
+                _ = closed.Exception;
+                ((StreamServerCall)call!).Cancel();
+            },
+            this, CancellationToken.None,
             TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.DenyChildAttach, TaskScheduler.Default);
 
         var fault = await RunHandlerAsync().ConfigureAwait(false);
@@ -64,12 +70,12 @@ internal sealed class StreamServerCall : ServerCall, IDisposable
                 WriteFault(fault);
             }
         }
-        catch (Exception e) when (e is RpcSerializationException or RpcFaultException)
+        catch (Exception e)
         {
-            WriteFault(e as RpcFaultException
-                ?? new RpcFaultException(RpcStatusCode.Internal, $"The result of {Method.Descriptor.FullName} cannot be written: {e.Message}"));
+            WriteFault(ToFault(e));
         }
 
+        Connection.ReleaseCall(Method);
         try
         {
             await _writer.FlushAsync(endStream: true, Connection.CallsEnded).ConfigureAwait(false);
@@ -84,7 +90,10 @@ internal sealed class StreamServerCall : ServerCall, IDisposable
         }
     }
 
-    public override async IAsyncEnumerable<T> ReadItems<T>(RpcMarshaller<T> marshaller)
+    public override IAsyncEnumerable<T> ReadItems<T>(RpcMarshaller<T> marshaller) => ReadItemsAsync(marshaller);
+
+    private async IAsyncEnumerable<T> ReadItemsAsync<T>(
+        RpcMarshaller<T> marshaller, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         if (_reading)
         {
@@ -94,9 +103,9 @@ internal sealed class StreamServerCall : ServerCall, IDisposable
         _reading = true;
         while (!_endOfInput)
         {
-            if (!_reader.TryRead(out var frame))
+            if (!TryReadFrame(out var frame))
             {
-                frame = await ReadFrameAsync().ConfigureAwait(false);
+                frame = await ReadFrameAsync(cancellationToken).ConfigureAwait(false);
             }
 
             if (frame.Header.Type == FrameType.Item)
@@ -112,19 +121,24 @@ internal sealed class StreamServerCall : ServerCall, IDisposable
 
     public override Task WriteItemsAsync<T>(ServerCallContext context, IAsyncEnumerable<T> items, RpcMarshaller<T> marshaller) =>
         _writer.WriteItemsAsync(
-            items, marshaller, Serializer, Connection.MaxMessageBytes, CancellationToken, beforeFirstItem: () => WriteHeaders(context));
+            items, marshaller, Serializer, Connection.MaxMessageBytes, abandonSource: false, CancellationToken, beforeFirstItem: () => WriteHeaders(context));
 
     public void Dispose()
     {
+        ResetCall();
         _writer.Dispose();
         _cancellation.Dispose();
     }
 
-    private async ValueTask<Frame> ReadFrameAsync()
+    private async ValueTask<Frame> ReadFrameAsync(CancellationToken enumerationToken)
     {
+        // Handlers mostly pass on the call's own token, which needs no second source.
+        using var linked = enumerationToken.CanBeCanceled && enumerationToken != CancellationToken
+            ? CancellationTokenSource.CreateLinkedTokenSource(CancellationToken, enumerationToken)
+            : null;
         try
         {
-            return await _reader.ReadAsync(CancellationToken).ConfigureAwait(false)
+            return await _reader.ReadAsync(linked?.Token ?? CancellationToken).ConfigureAwait(false)
                 ?? throw new RpcFaultException(RpcStatusCode.InvalidArgument, $"The caller's items of {Method.Descriptor.FullName} ended without END.");
         }
         catch (TransportException)
@@ -134,16 +148,30 @@ internal sealed class StreamServerCall : ServerCall, IDisposable
         }
         catch (RpcProtocolException e)
         {
-            throw new RpcFaultException(
-                e.ErrorCode == RpcErrorCode.LimitExceeded ? RpcStatusCode.ResourceExhausted : RpcStatusCode.InvalidArgument, e.Message);
+            throw BadInput(e);
         }
     }
+
+    private bool TryReadFrame(out Frame frame)
+    {
+        try
+        {
+            return _reader.TryRead(out frame);
+        }
+        catch (RpcProtocolException e)
+        {
+            throw BadInput(e);
+        }
+    }
+
+    private static RpcFaultException BadInput(RpcProtocolException e) =>
+        new(e.ErrorCode == RpcErrorCode.LimitExceeded ? RpcStatusCode.ResourceExhausted : RpcStatusCode.InvalidArgument, e.Message);
 
     private void WriteHeaders(ServerCallContext context)
     {
         if (context.AnswerExtension.Metadata is { Count: > 0 } metadata)
         {
-            _writer.Append(FrameType.Headers, 0, new FrameExtension { Metadata = metadata });
+            AppendExtension(FrameType.Headers, new FrameExtension { Metadata = metadata });
             context.ResponseMetadata = new RpcMetadata();
         }
     }
@@ -153,15 +181,20 @@ internal sealed class StreamServerCall : ServerCall, IDisposable
         var context = Context!;
         if (Method.Descriptor.Kind is RpcMethodKind.ServerStreaming or RpcMethodKind.Bidirectional)
         {
-            _writer.Append(FrameType.End, 0, context.AnswerExtension);
+            AppendExtension(FrameType.End, context.AnswerExtension);
             return;
         }
 
         var buffer = Scratch.Rent();
         try
         {
-            context.AnswerExtension.Write(buffer);
+            if (context.HasAnswerMetadata)
+            {
+                context.AnswerExtension.Write(buffer);
+            }
+
             var extensionLength = buffer.Count;
+            Connection.CheckMetadata(extensionLength);
             context.WriteResponse(Serializer, buffer);
             Connection.CheckMessage(buffer.Count - extensionLength);
             _writer.Append(
@@ -173,8 +206,38 @@ internal sealed class StreamServerCall : ServerCall, IDisposable
         }
     }
 
-    private void WriteFault(RpcFaultException fault) =>
-        _writer.Append(FrameType.Fault, (uint)fault.Status, Faults.ToExtension(fault, Context?.AnswerExtension.Trailers));
+    private void AppendExtension(FrameType type, in FrameExtension extension)
+    {
+        var buffer = Scratch.Rent();
+        try
+        {
+            if (!extension.IsEmpty)
+            {
+                extension.Write(buffer);
+                Connection.CheckMetadata(buffer.Count);
+            }
+
+            _writer.Append(type, FrameFlags.None, 0, buffer.WrittenSpan, []);
+        }
+        finally
+        {
+            Scratch.Return(buffer);
+        }
+    }
+
+    private void WriteFault(RpcFaultException fault)
+    {
+        var buffer = Scratch.Rent();
+        try
+        {
+            Faults.WriteExtension(fault, Context?.AnswerExtension.Trailers, Connection.MaxMetadataBytes, buffer);
+            _writer.Append(FrameType.Fault, FrameFlags.None, (uint)fault.Status, buffer.WrittenSpan, []);
+        }
+        finally
+        {
+            Scratch.Return(buffer);
+        }
+    }
 
     private void Cancel()
     {

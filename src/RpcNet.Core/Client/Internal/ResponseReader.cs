@@ -2,24 +2,19 @@ using RpcNet.Framing;
 
 namespace RpcNet.Client.Internal;
 
-/// <summary>What every kind of call does with a response.</summary>
-internal static class ResponseMetadata
+/// <summary>Reads what every kind of call gets from the server.</summary>
+internal static class ResponseReader
 {
-    public static void Deliver(RpcCallOptions? options, in FrameExtension extension)
+    /// <exception cref="RpcFaultException">Internal: the server's extension cannot be read.</exception>
+    public static FrameExtension ReadExtension(ReadOnlyMemory<byte> extension)
     {
-        if (options is null)
+        try
         {
-            return;
+            return FrameExtension.Read(extension);
         }
-
-        if (extension.Metadata is { } metadata)
+        catch (RpcProtocolException e)
         {
-            options.OnResponseMetadata?.Invoke(metadata);
-        }
-
-        if (extension.Trailers is { } trailers)
-        {
-            options.OnTrailers?.Invoke(trailers);
+            throw new RpcFaultException(RpcStatusCode.Internal, $"The server's answer cannot be read: {e.Message}", innerException: e);
         }
     }
 

@@ -1,0 +1,116 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using RpcNet.Cluster.Registry;
+
+namespace RpcNet.Cluster.Balancing;
+
+/// <summary>
+/// The true minimum, and each worker that has it with the same probability: one pass finds the minimum, one counts who has it,
+/// one finds the worker drawn. Loads that change between the passes make the choice at worst slightly stale.
+/// </summary>
+internal sealed class LeastConnectionsBalancer(RandomSource random) : ILoadBalancer
+{
+    [ThreadStatic]
+    private static int[]? t_gathered;
+
+    public int Select(WorkerSet candidates, in SelectionRequest request) => Select(
+        candidates.IsContiguous ? candidates.Loads.AsSpan(candidates.Slots[0], candidates.Count) : Gather(candidates.Loads, candidates.Slots));
+
+    /// <summary>Brings scattered loads together once, so that the passes read them in order.</summary>
+    private static ReadOnlySpan<int> Gather(int[] loads, int[] slots)
+    {
+        if (t_gathered is not { } gathered || gathered.Length < slots.Length)
+        {
+            t_gathered = gathered = new int[BitOperations.RoundUpToPowerOf2((uint)slots.Length)];
+        }
+
+        // Slots are indices into the table by construction; the check of each would double the cost of the loop.
+        ref var first = ref MemoryMarshal.GetArrayDataReference(loads);
+        var target = gathered.AsSpan(0, slots.Length);
+        for (var i = 0; i < target.Length; i++)
+        {
+            target[i] = Unsafe.Add(ref first, (nint)(uint)slots[i]);
+        }
+
+        return target;
+    }
+
+    private int Select(ReadOnlySpan<int> loads)
+    {
+        var vectors = MemoryMarshal.Cast<int, Vector256<int>>(loads);
+        var rest = loads[(vectors.Length * Vector256<int>.Count)..];
+        var least = Least(vectors, rest);
+        var ties = Count(vectors, rest, least);
+        var skip = ties <= 1 ? 0 : random.Next(ties);
+        var wanted = Vector256.Create(least);
+        for (var i = 0; i < vectors.Length; i++)
+        {
+            var here = Vector256.LessThanOrEqual(vectors[i], wanted).ExtractMostSignificantBits();
+            var count = BitOperations.PopCount(here);
+            if (count > skip)
+            {
+                for (; skip > 0; skip--)
+                {
+                    here &= here - 1;
+                }
+
+                return (i * Vector256<int>.Count) + BitOperations.TrailingZeroCount(here);
+            }
+
+            skip -= count;
+        }
+
+        for (var i = 0; i < rest.Length; i++)
+        {
+            if (rest[i] <= least && skip-- == 0)
+            {
+                return loads.Length - rest.Length + i;
+            }
+        }
+
+        // The loads rose meanwhile: any worker is as good a guess as another.
+        return random.Next(loads.Length);
+    }
+
+    private static int Least(ReadOnlySpan<Vector256<int>> vectors, ReadOnlySpan<int> rest)
+    {
+        var minima = Vector256.Create(int.MaxValue);
+        foreach (ref readonly var vector in vectors)
+        {
+            minima = Vector256.Min(minima, vector);
+        }
+
+        var least = int.MaxValue;
+        for (var i = 0; i < Vector256<int>.Count; i++)
+        {
+            least = Math.Min(least, minima.GetElement(i));
+        }
+
+        foreach (var load in rest)
+        {
+            least = Math.Min(least, load);
+        }
+
+        return least;
+    }
+
+    private static int Count(ReadOnlySpan<Vector256<int>> vectors, ReadOnlySpan<int> rest, int least)
+    {
+        var wanted = Vector256.Create(least);
+        var counts = Vector256<int>.Zero;
+        foreach (ref readonly var vector in vectors)
+        {
+            counts -= Vector256.LessThanOrEqual(vector, wanted);
+        }
+
+        var ties = Vector256.Sum(counts);
+        foreach (var load in rest)
+        {
+            ties += load <= least ? 1 : 0;
+        }
+
+        return ties;
+    }
+}

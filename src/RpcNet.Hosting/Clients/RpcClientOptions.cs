@@ -1,0 +1,85 @@
+using RpcNet.Serialization;
+
+namespace RpcNet.Hosting;
+
+/// <summary>What a client calls, and how. Configuration section <c>RpcNet:Clients:&lt;name&gt;</c>.</summary>
+/// <remarks>Exactly one target: Address, Director, or Cluster:Tags.</remarks>
+public sealed class RpcClientOptions
+{
+    private IRpcSerializer _serializer = MessagePackRpcSerializer.Default;
+
+    /// <summary>The one server that this client calls.</summary>
+    /// <value>"host:port"; null (the default) for none. Names are resolved at each connect.</value>
+    public string? Address { get; set; }
+
+    /// <summary>The director that assigns workers to this client, for processes that are no members of the cluster.</summary>
+    /// <value>"host:port"; null (the default) for none.</value>
+    public string? Director { get; set; }
+
+    /// <summary>The members of the cluster that this client calls; needs AddCluster.</summary>
+    public RpcClientClusterOptions Cluster { get; set; } = new();
+
+    /// <summary>The name that the server's certificate must bear.</summary>
+    /// <value>A DNS name or IP address; null (the default) takes the host of the address.</value>
+    public string? TargetHost { get; set; }
+
+    /// <summary>Connections to one server that calls are spread over.</summary>
+    /// <value>1 … 64; default 1.</value>
+    public int Connections { get; set; } = 1;
+
+    /// <summary>The time within which a connection must be established.</summary>
+    /// <value>10 ms … 5 min; default 5 s.</value>
+    public TimeSpan ConnectTimeout { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>The longest pause between two attempts to connect; the first is a hundredth of it, then doubling, with jitter.</summary>
+    /// <value>10 ms … 10 min; default 10 s.</value>
+    public TimeSpan MaxReconnectDelay { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>The deadline of calls that have none otherwise.</summary>
+    /// <value>1 ms … 1 day; null (the default): none.</value>
+    public TimeSpan? DefaultTimeout { get; set; }
+
+    internal List<Func<IServiceProvider, IRpcFilter>> Filters { get; } = [];
+
+    internal bool HasTarget => !string.IsNullOrEmpty(Address) || !string.IsNullOrEmpty(Director) || Cluster.IsSet;
+
+    /// <summary>Runs a filter around this client's calls, inside of the ones added before.</summary>
+    /// <returns>These options.</returns>
+    public RpcClientOptions AddFilter(IRpcFilter filter)
+    {
+        ArgumentNullException.ThrowIfNull(filter);
+        Filters.Add(_ => filter);
+        return this;
+    }
+
+    /// <summary>Runs a filter around this client's calls, made once for the client with its constructor's services.</summary>
+    /// <returns>These options.</returns>
+    public RpcClientOptions AddFilter<TFilter>()
+        where TFilter : class, IRpcFilter
+    {
+        Filters.Add(Microsoft.Extensions.DependencyInjection.ActivatorUtilities.GetServiceOrCreateInstance<TFilter>);
+        return this;
+    }
+
+    /// <summary>Uses another codec than MessagePack.</summary>
+    /// <returns>These options.</returns>
+    public RpcClientOptions UseSerializer(IRpcSerializer serializer)
+    {
+        ArgumentNullException.ThrowIfNull(serializer);
+        _serializer = serializer;
+        return this;
+    }
+
+    // A method, since the configuration binder takes every property for a setting.
+    internal IRpcSerializer GetSerializer() => _serializer;
+}
+
+/// <summary>Which members a client calls. Configuration section <c>RpcNet:Clients:&lt;name&gt;:Cluster</c>.</summary>
+public sealed class RpcClientClusterOptions
+{
+    /// <summary>The tags that a member must have.</summary>
+    /// <value>"key=value", several separated by commas, such as "role=worker,gpu=true"; null (the default) for no cluster target.</value>
+    public string? Tags { get; set; }
+
+    internal bool IsSet => !string.IsNullOrEmpty(Tags);
+}

@@ -1,0 +1,55 @@
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Options;
+
+namespace RpcNet.Hosting.Configuration;
+
+/// <summary>Binds the options to the configuration and validates them, server's and clients' alike.</summary>
+internal sealed class RpcNetOptionsSetup(RpcNetRegistration registration, IServiceProvider services) :
+    IConfigureOptions<RpcNetOptions>,
+    IValidateOptions<RpcNetOptions>,
+    IConfigureNamedOptions<RpcClientOptions>,
+    IPostConfigureOptions<RpcClientOptions>,
+    IValidateOptions<RpcClientOptions>
+{
+    private readonly IConfiguration? _section = registration.ResolveSection(services);
+
+    private string SectionPath => (_section as IConfigurationSection)?.Path ?? RpcNetOptions.SectionName;
+
+    public void Configure(RpcNetOptions options)
+    {
+        if (_section is not null)
+        {
+            ConfigurationInspector.Inspect(_section).Sound.Bind(options);
+        }
+    }
+
+    public void Configure(string? name, RpcClientOptions options)
+    {
+        if (_section is not null)
+        {
+            ConfigurationInspector.Inspect(_section).Sound.GetSection($"{nameof(RpcNetOptions.Clients)}:{name}").Bind(options);
+        }
+    }
+
+    public void Configure(RpcClientOptions options) => Configure(Options.DefaultName, options);
+
+    public void PostConfigure(string? name, RpcClientOptions options)
+    {
+        if (!options.HasTarget && _section?[nameof(RpcNetOptions.Director)] is { Length: > 0 } director)
+        {
+            options.Director = director;
+        }
+    }
+
+    public ValidateOptionsResult Validate(string? name, RpcNetOptions options)
+    {
+        var complaints = _section is null ? [] : ConfigurationInspector.Inspect(_section).Complaints;
+        return Result([.. complaints, .. RpcNetOptionsRules.Check(options, registration, SectionPath)]);
+    }
+
+    public ValidateOptionsResult Validate(string? name, RpcClientOptions options) =>
+        Result(RpcNetOptionsRules.Check(options, name ?? Options.DefaultName, registration, SectionPath));
+
+    private static ValidateOptionsResult Result(IReadOnlyCollection<string> complaints) =>
+        complaints.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(complaints);
+}

@@ -1,0 +1,52 @@
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using RpcNet.Server;
+
+namespace RpcNet.Hosting.Configuration;
+
+/// <summary>What the application's calls to AddRpcNet and the like have gathered; complete when the host is built.</summary>
+internal sealed class RpcNetRegistration
+{
+    /// <summary>The section to bind; null takes "RpcNet" of the host's configuration unless <see cref="CodeOnly"/>.</summary>
+    public IConfiguration? Section { get; set; }
+
+    public bool CodeOnly { get; set; }
+
+    /// <summary>Whether this process serves: AddRpcNet was called, not only AddRpcClient.</summary>
+    public bool HasServer { get; set; }
+
+    public bool HasCluster { get; set; }
+
+    /// <summary>Whether the application serves anything of its own.</summary>
+    public bool HasServices { get; set; }
+
+    /// <summary>What is served.</summary>
+    public List<Action<RpcServiceMap, IServiceProvider>> Services { get; } = [];
+
+    /// <summary>Told of the server once it is made.</summary>
+    public List<Action<RpcServer, IServiceProvider>> Served { get; } = [];
+
+    public List<IRpcFilter> Filters { get; } = [];
+
+    public List<IRpcSerializer> Serializers { get; } = [Serialization.MessagePackRpcSerializer.Default];
+
+    public List<ClientRegistration> Clients { get; } = [];
+
+    /// <summary>The one of this collection, added with the first call.</summary>
+    public static RpcNetRegistration? Find(IServiceCollection services) =>
+        (RpcNetRegistration?)services.FirstOrDefault(static d => d.ServiceType == typeof(RpcNetRegistration))?.ImplementationInstance;
+
+    public void AddService(Action<RpcServiceMap> add)
+    {
+        HasServices = true;
+        Services.Add((map, _) => add(map));
+    }
+
+    public IConfiguration? ResolveSection(IServiceProvider services) =>
+        Section ?? (CodeOnly ? null : services.GetService<IConfiguration>()?.GetSection(RpcNetOptions.SectionName));
+}
+
+/// <summary>One AddRpcClient.</summary>
+/// <param name="Name">The client's name: the options' name and the key below RpcNet:Clients.</param>
+/// <param name="ServiceType">The contract.</param>
+internal sealed record ClientRegistration(string Name, Type ServiceType);

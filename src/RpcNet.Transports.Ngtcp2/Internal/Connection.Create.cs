@@ -1,0 +1,190 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using RpcNet.Transports.Ngtcp2.Internal.Native;
+
+namespace RpcNet.Transports.Ngtcp2.Internal;
+
+internal sealed unsafe partial class Connection
+{
+    private const ulong NanosecondsPerTick = 100;
+
+    private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly List<CidKey> _routes = [];
+    private bool _counted;
+
+    /// <summary>Completes when the handshake is done and judged on both sides; faults when it fails.</summary>
+    public Task Ready => _ready.Task;
+
+    /// <summary>Starts a client's handshake.</summary>
+    public static Connection Connect(
+        EndpointLoop loop, UdpSocket socket, ConnectionOwner owner, TransportConnectOptions options, in SockAddr remote,
+        string targetHost)
+    {
+        loop.AssertOwned();
+        var connection = new Connection(loop, socket, owner, options, in socket.Local, in remote, targetHost);
+        NgCid dcid, scid;
+        ConnectionIds.Fill(&dcid, ConnectionIds.Length);
+        ConnectionIds.Fill(&scid, ConnectionIds.Length);
+        connection._tls = TlsSession.CreateClient(options, targetHost);
+        var settings = connection.Settings();
+        var parameters = connection.TransportParams();
+        connection.Create(&dcid, &scid, NgApi.ProtocolVersion1, &settings, &parameters);
+        loop.ScheduleWrite(connection);
+        return connection;
+    }
+
+    /// <summary>Answers a client's first packet, which the caller then hands to <see cref="Receive"/>.</summary>
+    public static Connection Accept(
+        EndpointLoop loop, UdpSocket socket, ConnectionOwner owner, TransportListenerOptions options, in SockAddr local,
+        in SockAddr remote, NgPacketHeader* header, NgCid* originalDcid)
+    {
+        loop.AssertOwned();
+        var connection = new Connection(loop, socket, owner, options, in local, in remote, targetHost: null) { _counted = true };
+        NgCid scid;
+        ConnectionIds.Fill(&scid, ConnectionIds.Length);
+        connection._tls = TlsSession.CreateServer(options);
+        var settings = connection.Settings();
+        var parameters = connection.TransportParams();
+        parameters.OriginalDcidPresent = 1;
+        parameters.OriginalDcid = header->Dcid;
+        if (originalDcid is not null)
+        {
+            parameters.OriginalDcid = *originalDcid;
+            parameters.RetryScid = header->Dcid;
+            parameters.RetryScidPresent = 1;
+            settings.Token = header->Token;
+            settings.TokenLen = header->TokenLen;
+            settings.TokenType = 1;
+        }
+
+        parameters.StatelessResetTokenPresent = 1;
+        connection.ResetToken(&scid, parameters.StatelessResetToken);
+        connection.Create(&header->Scid, &scid, header->Version, &settings, &parameters);
+        connection.AddRoute(CidKey.From(&scid));
+        connection.AddRoute(CidKey.From(&header->Dcid));
+        return connection;
+    }
+
+    private NgSettings Settings()
+    {
+        NgSettings settings;
+        NgApi.SettingsDefault(NgApi.SettingsVersion, &settings);
+        settings.InitialTs = _loop.Now;
+        settings.CcAlgo = _loop.Options.NativeCongestionControl;
+        settings.MaxTxUdpPayloadSize = (nuint)_loop.Options.MaxUdpPayloadSize;
+        settings.HandshakeTimeout = Nanoseconds(_options.HandshakeTimeout);
+        // Both windows are ours: the application's reading alone extends them.
+        settings.MaxWindow = 0;
+        settings.MaxStreamWindow = 0;
+        return settings;
+    }
+
+    private NgTransportParams TransportParams()
+    {
+        NgTransportParams parameters;
+        NgApi.TransportParamsDefault(NgApi.TransportParamsVersion, &parameters);
+        parameters.InitialMaxStreamDataBidiLocal = (ulong)_options.StreamReceiveWindow;
+        parameters.InitialMaxStreamDataBidiRemote = (ulong)_options.StreamReceiveWindow;
+        parameters.InitialMaxStreamDataUni = (ulong)_options.StreamReceiveWindow;
+        parameters.InitialMaxData = (ulong)_options.ConnectionReceiveWindow;
+        parameters.InitialMaxStreamsBidi = (ulong)_options.MaxInboundBidirectionalStreams;
+        parameters.InitialMaxStreamsUni = (ulong)_options.MaxInboundUnidirectionalStreams;
+        parameters.MaxIdleTimeout = _options.IdleTimeout == Timeout.InfiniteTimeSpan ? 0 : Nanoseconds(_options.IdleTimeout);
+        return parameters;
+    }
+
+    private void Create(NgCid* dcid, NgCid* scid, uint version, NgSettings* settings, NgTransportParams* parameters)
+    {
+        _self = GCHandle.Alloc(this);
+        _loop.AddConnection();
+        var local = _local;
+        var remote = _remote;
+        var path = PathOf(&local, &remote);
+        var callbacks = Callbacks.Table(IsServer);
+        nint native;
+        var result = IsServer
+            ? NgApi.ServerNew(
+                &native, dcid, scid, &path, version, NgApi.CallbacksVersion, callbacks, NgApi.SettingsVersion, settings,
+                NgApi.TransportParamsVersion, parameters, 0, GCHandle.ToIntPtr(_self))
+            : NgApi.ClientNew(
+                &native, dcid, scid, &path, version, NgApi.CallbacksVersion, callbacks, NgApi.SettingsVersion, settings,
+                NgApi.TransportParamsVersion, parameters, 0, GCHandle.ToIntPtr(_self));
+        if (result != 0)
+        {
+            var failure = Failures.FromLibrary(result, established: false);
+            Free();
+            throw failure;
+        }
+
+        _native = native;
+        _tls!.Attach(native);
+        if (_options.KeepAliveInterval != Timeout.InfiniteTimeSpan)
+        {
+            NgApi.SetKeepAlive(native, Nanoseconds(_options.KeepAliveInterval));
+            _hearsKeepAlives = _options.IdleTimeout != Timeout.InfiniteTimeSpan;
+            _idleTimeout = _hearsKeepAlives ? Nanoseconds(_options.IdleTimeout) : 0;
+        }
+    }
+
+    private void ResetToken(NgCid* id, byte* token)
+    {
+        fixed (byte* key = _owner.ResetKey)
+        {
+            if (NgCrypto.GenerateStatelessResetToken(token, key, (nuint)_owner.ResetKey.Length, id) != 0)
+            {
+                throw new TransportException(TransportError.Internal, "The stateless reset token cannot be made.");
+            }
+        }
+    }
+
+    private void AddRoute(CidKey id)
+    {
+        _routes.Add(id);
+        _owner.AddRoute(id, this);
+    }
+
+    private void RemoveRoute(CidKey id)
+    {
+        _routes.Remove(id);
+        _owner.RemoveRoute(id);
+    }
+
+    /// <summary>Gives everything native back. The last thing that happens to a connection.</summary>
+    private void Free()
+    {
+        _loop.AssertOwned();
+        if (_state == ConnectionState.Freed)
+        {
+            return;
+        }
+
+        _state = ConnectionState.Freed;
+        _loop.RemoveConnection(this);
+        foreach (var route in _routes)
+        {
+            _owner.RemoveRoute(route);
+        }
+
+        _routes.Clear();
+        if (_native != 0)
+        {
+            NgApi.Delete(_native);
+            _native = 0;
+        }
+
+        // Send buffers go back only now: until its deletion libngtcp2 may read them.
+        FreeStreams();
+        _tls?.Free();
+        _self.Free();
+        _owner.OnFreed(this, _socket);
+    }
+
+    private static NgPath PathOf(SockAddr* local, SockAddr* remote) => new()
+    {
+        Local = new NgAddr { Addr = (byte*)local, AddrLen = local->Length },
+        Remote = new NgAddr { Addr = (byte*)remote, AddrLen = remote->Length },
+    };
+
+    private static ulong Nanoseconds(TimeSpan time) =>
+        time == Timeout.InfiniteTimeSpan ? ulong.MaxValue : (ulong)time.Ticks * NanosecondsPerTick;
+}

@@ -1,0 +1,145 @@
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using RpcNet.Transports.Ngtcp2.Internal.Native;
+
+namespace RpcNet.Transports.Ngtcp2.Internal;
+
+internal sealed unsafe partial class Connection
+{
+    private bool _judged;
+    private bool _confirmed;
+    private bool _established;
+
+    private void OnHandshakeCompleted()
+    {
+        _state = ConnectionState.Judging;
+        ApplicationProtocol = _tls!.ApplicationProtocol();
+        var chain = _tls.PeerCertificates();
+        if (chain.Length == 0 && IsServer)
+        {
+            OnJudged(null, null, QuicError.AlertBadCertificate);
+            return;
+        }
+
+        // Without this a timer of libngtcp2 would come due again and again while nothing may be written.
+        _loop.SetTimer(this, ulong.MaxValue);
+        ThreadPool.UnsafeQueueUserWorkItem(
+            static state => state.Connection.Judge(state.Chain), (Connection: this, Chain: chain), preferLocal: false);
+    }
+
+    // On the thread pool: chain building may take long and may block.
+    private void Judge(byte[][] chain)
+    {
+        X509Certificate2? certificate = null;
+        string? rejection;
+        var alert = QuicError.AlertBadCertificate;
+        var intermediates = new List<X509Certificate2>();
+        try
+        {
+            certificate = X509CertificateLoader.LoadCertificate(chain[0]);
+            foreach (var der in chain.AsSpan(1))
+            {
+                intermediates.Add(X509CertificateLoader.LoadCertificate(der));
+            }
+
+            var validator = _options switch
+            {
+                TransportListenerOptions listener => listener.Tls.ValidateClient,
+                TransportConnectOptions connect => connect.Tls.ValidateServer,
+                _ => null,
+            };
+            rejection = validator is null
+                ? "no client certificate is accepted here"
+                : validator(new PeerCertificateContext(certificate, intermediates, _targetHost, RemoteEndPoint));
+        }
+        catch (CryptographicException e)
+        {
+            rejection = $"it cannot be read: {e.Message}";
+        }
+#pragma warning disable CA1031 // A validator that throws must not bring the process down; the peer is not accepted.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            rejection = $"the validator failed: {e.Message}";
+            Ngtcp2Log.ValidatorFailed(_loop.Logger, RemoteEndPoint, e);
+        }
+        finally
+        {
+            foreach (var intermediate in intermediates)
+            {
+                intermediate.Dispose();
+            }
+        }
+
+        if (rejection is not null)
+        {
+            certificate?.Dispose();
+            certificate = null;
+        }
+
+        _loop.Post(() => OnJudged(certificate, rejection, alert));
+    }
+
+    private void OnJudged(X509Certificate2? certificate, string? rejection, byte alert)
+    {
+        if (_state != ConnectionState.Judging)
+        {
+            certificate?.Dispose();
+            return;
+        }
+
+        if (rejection is not null)
+        {
+            var who = IsServer ? "client" : "server";
+            CloseWithAlert(
+                new TransportException(TransportError.AuthenticationFailed, $"The {who}'s certificate was not accepted: {rejection}."),
+                alert);
+            return;
+        }
+
+        RemoteCertificate = certificate;
+        _judged = true;
+        _loop.ScheduleWrite(this);
+        Establish();
+    }
+
+    // A client's connection is ready when the server has accepted the client too, which HANDSHAKE_DONE tells.
+    private void Establish()
+    {
+        if (_state != ConnectionState.Judging || !_judged || (!IsServer && !_confirmed))
+        {
+            return;
+        }
+
+        _state = ConnectionState.Established;
+        _established = true;
+        if (_counted)
+        {
+            _counted = false;
+            _owner.OnHandshakeEnded();
+        }
+
+        if (!_owner.OnEstablished(this))
+        {
+            _established = false;
+            CloseLocally(
+                new TransportException(TransportError.ConnectionRefused, "The listener's backlog is full."),
+                QuicError.ConnectionRefused,
+                application: false);
+            return;
+        }
+
+        _ready.TrySetResult();
+        _loop.ScheduleWrite(this);
+    }
+
+    private void OnConfirmed()
+    {
+        _confirmed = true;
+        if (!IsServer && _judged)
+        {
+            // Inside a callback: the connection may not be touched before it returns.
+            _loop.Post(Establish);
+        }
+    }
+}

@@ -1,0 +1,277 @@
+using System.Runtime.CompilerServices;
+using RpcNet.Transports.Ngtcp2.Internal.Native;
+
+namespace RpcNet.Transports.Ngtcp2.Internal;
+
+internal sealed unsafe partial class Connection
+{
+    // The kernel splits at most this many segments from one send.
+    private const int MaxSegments = 64;
+
+    [ThreadStatic]
+    private static Connection? t_reading;
+
+    private bool _statelessReset;
+    private bool _handshakeCompleted;
+    private bool _refused;
+    private ulong _heardAt;
+    private bool _hearsKeepAlives;
+    private ulong _idleTimeout;
+
+    /// <summary>
+    /// When the peer's silence ends the connection. Sending restarts the library's idle timer once (RFC 9000 section
+    /// 10.1), so that alone would find a dead peer as late as a keep-alive interval after the idle timeout. Keep-alives
+    /// make a living peer answer in time, and then silence can be taken at its word.
+    /// </summary>
+    private ulong SilentAt => _established && _hearsKeepAlives ? _heardAt + _idleTimeout : ulong.MaxValue;
+
+    /// <summary>Processes one received packet.</summary>
+    public void Receive(in SockAddr local, in SockAddr remote, byte ecn, byte* data, int length)
+    {
+        switch (_state)
+        {
+            case ConnectionState.Freed:
+            case ConnectionState.Draining:
+                return;
+            case ConnectionState.Closing:
+                RepeatClose();
+                return;
+            default:
+                break;
+        }
+
+        var from = local;
+        var to = remote;
+        var path = PathOf(&from, &to);
+        var info = new NgPacketInfo { Ecn = ecn };
+        t_reading = this;
+        var result = NgApi.ReadPacket(_native, &path, NgApi.PacketInfoVersion, &info, data, (nuint)length, _loop.Now);
+        t_reading = null;
+        if (result != 0)
+        {
+            OnReadFailed(result);
+            return;
+        }
+
+        _heardAt = _loop.Now;
+        ReportStoppedStreams();
+        if (_handshakeCompleted && _state == ConnectionState.Handshaking)
+        {
+            OnHandshakeCompleted();
+        }
+
+        _loop.ScheduleWrite(this);
+    }
+
+    /// <summary>Processes one packet of a connected socket, whose addresses are known.</summary>
+    public void ReceiveConnected(byte ecn, byte* data, int length) => Receive(in _local, in _remote, ecn, data, length);
+
+    public void OnTimer()
+    {
+        switch (_state)
+        {
+            case ConnectionState.Freed:
+                return;
+            case ConnectionState.Closing:
+            case ConnectionState.Draining:
+                Free();
+                return;
+            default:
+                break;
+        }
+
+        var result = _loop.Now >= SilentAt ? NgError.IdleClose : NgApi.HandleExpiry(_native, _loop.Now);
+        if (result != 0)
+        {
+            // Idle and never answered connections end silently (RFC 9000 section 10.1).
+            EndSilently(Failures.FromLibrary(result, _established));
+            return;
+        }
+
+        _loop.ScheduleWrite(this);
+    }
+
+    /// <summary>Sends what may be sent, at most one segmented send's worth, and sets the timer.</summary>
+    public void Write()
+    {
+        // Who still judges the peer's certificate sends nothing: the peer's handshake ends with the verdict.
+        if (_state >= ConnectionState.Closing || (_state == ConnectionState.Judging && !_judged))
+        {
+            return;
+        }
+
+        RetryBlocked();
+        var more = WritePackets();
+        if (_state >= ConnectionState.Closing)
+        {
+            return;
+        }
+
+        NgApi.UpdatePacketTxTime(_native, _loop.Now);
+        _loop.SetTimer(this, Math.Min(NgApi.GetExpiry(_native), SilentAt));
+        if (more)
+        {
+            _loop.ScheduleWrite(this);
+        }
+    }
+
+    private bool WritePackets()
+    {
+        var start = _loop.SendBuffer;
+        var end = start;
+        var limit = start + Math.Min(EndpointLoop.SendBufferLength, Math.Max((int)NgApi.GetSendQuantum(_native), 16384));
+        var last = start + EndpointLoop.SendBufferLength;
+        var capacity = _loop.Options.MaxUdpPayloadSize;
+        var segment = 0;
+        var segments = 0;
+        byte batchEcn = 0;
+        SockAddr local = _local, remote = _remote, batchLocal = _local, batchRemote = _remote;
+        var path = PathOf(&local, &remote);
+        NgPacketInfo info;
+        while (true)
+        {
+            if (last - end < capacity)
+            {
+                Flush(start, end, segment, batchEcn, &batchLocal, &batchRemote);
+                return true;
+            }
+
+            var written = WriteOne(&path, &info, end, capacity);
+            if (written == 0)
+            {
+                Flush(start, end, segment, batchEcn, &batchLocal, &batchRemote);
+                return false;
+            }
+
+            if (written < 0)
+            {
+                Flush(start, end, segment, batchEcn, &batchLocal, &batchRemote);
+                OnWriteFailed((int)written);
+                return false;
+            }
+
+            if (!_socket.IsConnected)
+            {
+                local.Length = path.Local.AddrLen;
+                remote.Length = path.Remote.AddrLen;
+            }
+
+            var sameBatch = segments > 0 && segments < MaxSegments && written <= segment && info.Ecn == batchEcn
+                && (_socket.IsConnected || remote.Equals(batchRemote));
+            if (!sameBatch)
+            {
+                Flush(start, end, segment, batchEcn, &batchLocal, &batchRemote);
+                start = end;
+                segment = (int)written;
+                segments = 0;
+                batchEcn = info.Ecn;
+                batchLocal = local;
+                batchRemote = remote;
+            }
+
+            end += written;
+            segments++;
+            if (written < segment)
+            {
+                // Only the last of a segmented send may be shorter.
+                Flush(start, end, segment, batchEcn, &batchLocal, &batchRemote);
+                start = end;
+                segments = 0;
+            }
+
+            if (end >= limit)
+            {
+                Flush(start, end, segment, batchEcn, &batchLocal, &batchRemote);
+                return true;
+            }
+        }
+    }
+
+    private void Flush(byte* start, byte* end, int segment, byte ecn, SockAddr* local, SockAddr* remote)
+    {
+        if (end == start)
+        {
+            return;
+        }
+
+        var error = _socket.Send(start, (int)(end - start), segment, ecn, remote, local);
+        if (error != 0)
+        {
+            OnSocketError(error);
+        }
+    }
+
+    /// <summary>A socket error: only a handshake heeds it, since an established connection has its own ways to notice.</summary>
+    public void OnSocketError(int error)
+    {
+        if (_state == ConnectionState.Handshaking && !IsServer
+            && error is LibC.ErrNo_ConnRefused or LibC.ErrNo_HostUnreach or LibC.ErrNo_NetUnreach)
+        {
+            _refused = true;
+            _loop.Post(EndRefused);
+        }
+    }
+
+    private void OnPeerMoved(in SockAddr remote)
+    {
+        _remote = remote;
+        RemoteEndPoint = remote.ToEndPoint();
+    }
+
+    private void EndRefused()
+    {
+        if (_refused && _state == ConnectionState.Handshaking)
+        {
+            EndSilently(new TransportException(TransportError.ConnectionRefused, $"Nobody listens at {RemoteEndPoint}."));
+        }
+    }
+
+    private void OnReadFailed(int result)
+    {
+        switch (result)
+        {
+            case NgError.Draining:
+                Finish(Failures.FromPeerClose(NgApi.GetCloseError(_native), _statelessReset, _established));
+                EnterFinalPeriod(ConnectionState.Draining);
+                return;
+            case NgError.DropConnection:
+            case NgError.Retry:
+                EndSilently(Failures.FromLibrary(result, _established));
+                return;
+            case NgError.RecvVersionNegotiation:
+                EndSilently(Failures.FromLibrary(result, _established));
+                return;
+            case NgError.DiscardPacket:
+                return;
+            case NgError.Crypto:
+                var alert = NgApi.GetTlsAlert(_native);
+                var failure = Failures.FromAlert(alert, byPeer: false);
+                if (_tls?.Refusal is { } refusal)
+                {
+                    failure = new TransportException(failure.Error, $"{failure.Message} {refusal}");
+                }
+
+                CloseWithAlert(failure, alert);
+                return;
+            default:
+                CloseWithLibraryError(Failures.FromLibrary(result, _established), result);
+                return;
+        }
+    }
+
+    private void OnWriteFailed(int result)
+    {
+        switch (result)
+        {
+            case NgError.Closing or NgError.Draining:
+                return;
+            case NgError.Crypto:
+                CloseWithAlert(Failures.FromAlert(NgApi.GetTlsAlert(_native), byPeer: false), NgApi.GetTlsAlert(_native));
+                return;
+            default:
+                CloseWithLibraryError(Failures.FromLibrary(result, _established), result);
+                return;
+        }
+    }
+
+}

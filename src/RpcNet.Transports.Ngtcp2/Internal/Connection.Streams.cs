@@ -1,0 +1,345 @@
+using System.Collections.Concurrent;
+using RpcNet.Transports.Ngtcp2.Internal.Native;
+
+namespace RpcNet.Transports.Ngtcp2.Internal;
+
+internal sealed unsafe partial class Connection
+{
+    // A stream gives way to the others after this many bytes.
+    private const int Burst = 16 * 1024;
+
+    private const int MaxVectors = 4;
+
+    private readonly Lock _openGate = new();
+    private readonly StreamLimit _bidirectional;
+    private readonly StreamLimit _unidirectional;
+    private readonly ConcurrentQueue<Stream> _opens = new();
+    private readonly Dictionary<long, Stream> _streams = [];
+    private readonly Queue<Stream> _sendQueue = new();
+    private readonly List<Stream> _blocked = [];
+    private readonly List<(long StreamId, long Code)> _stopped = [];
+    private Stream? _streamRequests;
+    private long _credit;
+
+    public ValueTask<ITransportStream> OpenStreamAsync(
+        TransportStreamDirection direction, CancellationToken cancellationToken = default)
+    {
+        if (cancellationToken.IsCancellationRequested)
+        {
+            return ValueTask.FromCanceled<ITransportStream>(cancellationToken);
+        }
+
+        OpenWaiter waiter;
+        lock (_openGate)
+        {
+            if (_end is { } end)
+            {
+                return ValueTask.FromException<ITransportStream>(end.Copy());
+            }
+
+            if (_closeRequest is not null)
+            {
+                return ValueTask.FromException<ITransportStream>(Failures.Disposed("The connection"));
+            }
+
+            var limit = direction == TransportStreamDirection.Bidirectional ? _bidirectional : _unidirectional;
+            if (limit.TryOpen() is { } stream)
+            {
+                return ValueTask.FromResult<ITransportStream>(stream);
+            }
+
+            waiter = limit.Wait();
+        }
+
+        return waiter.WaitAsync(cancellationToken);
+    }
+
+    /// <summary>Has the loop look at the stream. Any thread; once per stream until it has.</summary>
+    public void PostStream(Stream stream)
+    {
+        Stream? head;
+        do
+        {
+            head = Volatile.Read(ref _streamRequests);
+            stream.NextRequest = head;
+        }
+        while (Interlocked.CompareExchange(ref _streamRequests, stream, head) != head);
+        RequestAttention();
+    }
+
+    /// <summary>The application has read this much: the peer may send as much again, on any stream.</summary>
+    public void AddCredit(int bytes)
+    {
+        if (Interlocked.Add(ref _credit, bytes) >= _options.ConnectionReceiveWindow / 8)
+        {
+            RequestAttention();
+        }
+    }
+
+    public void GrantCredit(long streamId, int bytes, bool stream)
+    {
+        _loop.AssertOwned();
+        NgApi.ExtendMaxOffset(_native, (ulong)bytes);
+        if (stream)
+        {
+            _ = NgApi.ExtendMaxStreamOffset(_native, streamId, (ulong)bytes);
+        }
+    }
+
+    public void GrantStream(bool bidirectional)
+    {
+        if (_native == 0)
+        {
+            return;
+        }
+
+        if (bidirectional)
+        {
+            NgApi.ExtendMaxStreamsBidirectional(_native, 1);
+        }
+        else
+        {
+            NgApi.ExtendMaxStreamsUnidirectional(_native, 1);
+        }
+    }
+
+    public bool WasLossy(long streamId) => _native != 0 && NgApi.GetStreamLossCount(_native, streamId) != 0;
+
+    /// <summary>The stream has something to send.</summary>
+    public void QueueSend(Stream stream)
+    {
+        if (!stream.SendQueued)
+        {
+            stream.SendQueued = true;
+            stream.Burst = 0;
+            _sendQueue.Enqueue(stream);
+        }
+    }
+
+    private static long StreamId(long number, bool bidirectional, bool server) =>
+        (number << 2) | (bidirectional ? 0L : 2L) | (server ? 1L : 0L);
+
+    private Stream CreateLocal(long number, bool bidirectional)
+    {
+        var stream = new Stream(this, StreamId(number, bidirectional, IsServer), bidirectional, local: true);
+        _opens.Enqueue(stream);
+        return stream;
+    }
+
+    private Stream? StreamById(long id) => _streams.GetValueOrDefault(id);
+
+    private void OnStreamOpened(long id)
+    {
+        var stream = new Stream(this, id, bidirectional: (id & 2) == 0, local: false) { IsOpen = true };
+        _streams.Add(id, stream);
+        if (!_incoming.TryAdd(stream))
+        {
+            stream.Fail(_end ?? Failures.Disposed("The connection"));
+        }
+    }
+
+    private void OnStreamClosed(long id, long? code)
+    {
+        if (_streams.Remove(id, out var stream))
+        {
+            stream.OnClosed(code);
+        }
+    }
+
+    // Ids were given out in order, so that libngtcp2 gives the same ones.
+    private void OpenRequestedStreams()
+    {
+        while (_opens.TryDequeue(out var stream))
+        {
+            long id;
+            var result = stream.IsBidirectional
+                ? NgApi.OpenBidirectional(_native, &id, 0)
+                : NgApi.OpenUnidirectional(_native, &id, 0);
+            if (result != 0 || id != stream.Id)
+            {
+                CloseWithLibraryError(
+                    new TransportException(TransportError.Internal, $"A stream cannot be opened: {NgError.Text(result)}."),
+                    NgError.CallbackFailure);
+                stream.Fail(_end!);
+                return;
+            }
+
+            stream.IsOpen = true;
+            _streams.Add(id, stream);
+        }
+    }
+
+    private void GrantConnectionCredit()
+    {
+        if (Volatile.Read(ref _credit) != 0)
+        {
+            NgApi.ExtendMaxOffset(_native, (ulong)Interlocked.Exchange(ref _credit, 0));
+        }
+    }
+
+    private Stream? TakeStreamRequests()
+    {
+        Stream? ordered = null;
+        for (var next = Interlocked.Exchange(ref _streamRequests, null); next is not null;)
+        {
+            var following = next.NextRequest;
+            next.NextRequest = ordered;
+            ordered = next;
+            next = following;
+        }
+
+        return ordered;
+    }
+
+    private void ProcessStreamRequests(Stream? requests)
+    {
+        for (var next = requests; next is not null;)
+        {
+            var stream = next;
+            next = stream.NextRequest;
+            stream.NextRequest = null;
+            if (_state < ConnectionState.Closing)
+            {
+                stream.ProcessRequests(_native);
+            }
+        }
+    }
+
+    private void DropStreamRequests()
+    {
+        for (var next = TakeStreamRequests(); next is not null;)
+        {
+            var stream = next;
+            next = stream.NextRequest;
+            stream.NextRequest = null;
+        }
+
+        FailUnopened();
+    }
+
+    private void FailUnopened()
+    {
+        while (_opens.TryDequeue(out var stream))
+        {
+            stream.Fail(_end!);
+        }
+    }
+
+    private void ReportStoppedStreams()
+    {
+        if (_stopped.Count == 0)
+        {
+            return;
+        }
+
+        foreach (var (id, code) in _stopped)
+        {
+            StreamById(id)?.OnStopSending(code);
+        }
+
+        _stopped.Clear();
+    }
+
+    private void FailStreams(TransportException reason)
+    {
+        lock (_openGate)
+        {
+            // Whoever opens a stream after this sees the end of the connection.
+        }
+
+        _bidirectional.Fail(reason);
+        _unidirectional.Fail(reason);
+        foreach (var stream in _streams.Values)
+        {
+            stream.Fail(reason);
+        }
+
+        FailUnopened();
+    }
+
+    private void FreeStreams()
+    {
+        foreach (var stream in _streams.Values)
+        {
+            stream.ReleaseSendBuffer();
+        }
+
+        _streams.Clear();
+        _sendQueue.Clear();
+        _blocked.Clear();
+    }
+
+    private void RetryBlocked()
+    {
+        if (_blocked.Count > 0 && NgApi.GetMaxDataLeft(_native) > 0)
+        {
+            foreach (var stream in _blocked)
+            {
+                QueueSend(stream);
+            }
+
+            _blocked.Clear();
+        }
+    }
+
+    private void DequeueSend() => _sendQueue.Dequeue().SendQueued = false;
+
+    // Produces one packet, from as many streams as fit.
+    private nint WriteOne(NgPath* path, NgPacketInfo* info, byte* dest, int capacity)
+    {
+        var vectors = stackalloc NgVec[MaxVectors];
+        while (true)
+        {
+            if (!_sendQueue.TryPeek(out var stream))
+            {
+                return NgApi.WriteStream(
+                    _native, path, NgApi.PacketInfoVersion, info, dest, (nuint)capacity, null, 0, -1, null, 0, _loop.Now);
+            }
+
+            var count = stream.Gather(new Span<NgVec>(vectors, MaxVectors), capacity, out var gathered, out var fin);
+            if (count == 0 && !fin)
+            {
+                DequeueSend();
+                continue;
+            }
+
+            var flags = (fin ? NgApi.WriteFlagFin : 0) | (_sendQueue.Count > 1 ? NgApi.WriteFlagMore : 0);
+            nint accepted = -1;
+            var written = NgApi.WriteStream(
+                _native, path, NgApi.PacketInfoVersion, info, dest, (nuint)capacity, &accepted, flags, stream.Id, vectors,
+                (nuint)count, _loop.Now);
+            if (accepted >= 0)
+            {
+                stream.OnSent((int)accepted, fin && accepted == gathered);
+                if (!stream.HasUnsent)
+                {
+                    DequeueSend();
+                }
+                else if (stream.Burst >= Burst && _sendQueue.Count > 1)
+                {
+                    DequeueSend();
+                    QueueSend(stream);
+                }
+            }
+
+            switch (written)
+            {
+                case NgError.WriteMore:
+                    continue;
+                case NgError.StreamDataBlocked:
+                    DequeueSend();
+                    if (NgApi.GetMaxDataLeft(_native) == 0)
+                    {
+                        _blocked.Add(stream);
+                    }
+
+                    continue;
+                case NgError.StreamShutWrite or NgError.StreamNotFound:
+                    DequeueSend();
+                    continue;
+                default:
+                    return written;
+            }
+        }
+    }
+}

@@ -1,0 +1,213 @@
+using System.Runtime.InteropServices;
+using RpcNet.Transports.Ngtcp2.Internal.Native;
+
+namespace RpcNet.Transports.Ngtcp2.Internal;
+
+internal sealed unsafe partial class EndpointLoop
+{
+    private const int Batch = 8;
+    private const int MessageBuffer = 65536;
+    private const int ControlBuffer = 128;
+    private const int MaxEvents = 64;
+
+    /// <summary>The largest UDP payload, which bounds a segmented send too.</summary>
+    public const int SendBufferLength = 65507;
+
+    private readonly Dictionary<int, UdpSocket> _socketsByFd = [];
+    private readonly byte* _receiveData = (byte*)NativeMemory.Alloc(Batch * MessageBuffer);
+    private readonly byte* _receiveControl = (byte*)NativeMemory.AllocZeroed(Batch * ControlBuffer);
+    private readonly SockAddr* _receiveNames = (SockAddr*)NativeMemory.AllocZeroed(Batch, (nuint)sizeof(SockAddr));
+    private readonly MMsgHdr* _messages = (MMsgHdr*)NativeMemory.AllocZeroed(Batch, (nuint)sizeof(MMsgHdr));
+    private readonly IoVec* _vectors = (IoVec*)NativeMemory.AllocZeroed(Batch, (nuint)sizeof(IoVec));
+    private readonly byte* _events = (byte*)NativeMemory.AllocZeroed(MaxEvents * 16);
+    private bool _readable;
+
+    /// <summary>Where a connection builds the packets of one send; used only between two sends.</summary>
+    public byte* SendBuffer { get; } = (byte*)NativeMemory.Alloc(SendBufferLength);
+
+    private static int EventSize => RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 12 : 16;
+
+    private void Wake()
+    {
+        if (Volatile.Read(ref _sleeping) != 0 && Interlocked.Exchange(ref _sleeping, 0) != 0)
+        {
+            WakeNow();
+        }
+    }
+
+    private void WakeNow()
+    {
+        ulong one = 1;
+        _ = LibC.Write(_eventFd, &one, sizeof(ulong));
+        GC.KeepAlive(_eventHandle);
+    }
+
+    private void Sleep()
+    {
+        var idle = _writes.Count == 0;
+        if (idle)
+        {
+            Volatile.Write(ref _sleeping, 1);
+            Interlocked.MemoryBarrier();
+            idle = Volatile.Read(ref _ready) is null && _commands.IsEmpty;
+        }
+
+        var timeout = default(TimeSpec);
+        if (idle)
+        {
+            var earliest = _timers.Earliest;
+            var now = earliest == ulong.MaxValue ? 0 : ReadClock();
+            var wait = earliest == ulong.MaxValue ? 3_600_000_000_000 : earliest > now ? earliest - now : 0;
+            timeout.TvSec = (long)(wait / 1_000_000_000);
+            timeout.TvNsec = (long)(wait % 1_000_000_000);
+        }
+
+        // With one socket it is polled itself; with more, the kernel's own list of them is.
+        var fds = stackalloc PollFd[2];
+        fds[0] = new PollFd { Fd = _eventFd, Events = LibC.PollIn };
+        fds[1] = new PollFd { Fd = _sockets.Count == 1 ? _sockets[0].Fd : _epollFd, Events = LibC.PollIn };
+        var ready = LibC.PPoll(fds, 2, &timeout, 0);
+        Volatile.Write(ref _sleeping, 0);
+        if (ready <= 0)
+        {
+            return;
+        }
+
+        _readable = fds[1].REvents != 0;
+        if (fds[0].REvents != 0)
+        {
+            ulong count;
+            _ = LibC.Read(_eventFd, &count, sizeof(ulong));
+        }
+    }
+
+    private void ReceiveReady()
+    {
+        if (!_readable)
+        {
+            return;
+        }
+
+        _readable = false;
+        if (_sockets.Count == 1)
+        {
+            Receive(_sockets[0]);
+            return;
+        }
+
+        var count = LibC.EpollWait(_epollFd, _events, MaxEvents, 0);
+        for (var i = 0; i < count; i++)
+        {
+            var fd = *(int*)(_events + (i * EventSize) + (EventSize == 12 ? 4 : 8));
+            if (_socketsByFd.TryGetValue(fd, out var socket))
+            {
+                Receive(socket);
+            }
+        }
+    }
+
+    private void Receive(UdpSocket socket)
+    {
+        for (var i = 0; i < Batch; i++)
+        {
+            _vectors[i] = new IoVec { IovBase = _receiveData + (i * MessageBuffer), IovLen = MessageBuffer };
+            _messages[i].Hdr = new MsgHdr
+            {
+                MsgName = socket.IsConnected ? null : (byte*)(_receiveNames + i),
+                MsgNameLen = socket.IsConnected ? 0 : (uint)SockAddr.Capacity,
+                MsgIov = _vectors + i,
+                MsgIovLen = 1,
+                MsgControl = _receiveControl + (i * ControlBuffer),
+                MsgControlLen = ControlBuffer,
+            };
+        }
+
+        var count = LibC.RecvMMsg(socket.Fd, _messages, Batch, 0, null);
+        if (count < 0)
+        {
+            var error = Marshal.GetLastPInvokeError();
+            if (error is not (LibC.ErrNo_Again or LibC.ErrNo_Intr))
+            {
+                socket.Sink.OnSocketError(error);
+            }
+
+            return;
+        }
+
+        for (var i = 0; i < count && socket.Fd >= 0; i++)
+        {
+            Deliver(socket, i);
+        }
+    }
+
+    private void Deliver(UdpSocket socket, int index)
+    {
+        var length = (int)_messages[index].Len;
+        var segment = length;
+        byte ecn = 0;
+        var local = socket.Local;
+        ref var header = ref _messages[index].Hdr;
+        var end = header.MsgControl + header.MsgControlLen;
+        for (var at = header.MsgControl; at + sizeof(CMsgHdr) <= end;)
+        {
+            var control = (CMsgHdr*)at;
+            var value = at + sizeof(CMsgHdr);
+            switch ((control->Level, control->Type))
+            {
+                case (LibC.SolUdp, LibC.UdpGro):
+                    segment = *(int*)value;
+                    break;
+                case (LibC.IpProtoIp, LibC.IpTos):
+                case (LibC.IpProtoIpv6, LibC.Ipv6TClass):
+                    ecn = (byte)(*value & 3);
+                    break;
+                case (LibC.IpProtoIp, LibC.IpPktInfo):
+                    local = local.WithAddress(new ReadOnlySpan<byte>(value + 8, 4));
+                    break;
+                case (LibC.IpProtoIpv6, LibC.Ipv6PktInfo):
+                    local = local.WithAddress(new ReadOnlySpan<byte>(value, 16));
+                    break;
+                default:
+                    break;
+            }
+
+            at += ((int)control->Len + 7) & ~7;
+            if (control->Len < (nuint)sizeof(CMsgHdr))
+            {
+                break;
+            }
+        }
+
+        ref var remote = ref _receiveNames[index];
+        remote.Length = header.MsgNameLen;
+        if (segment <= 0)
+        {
+            segment = length;
+        }
+
+        var data = _receiveData + (index * MessageBuffer);
+        for (var offset = 0; offset < length && socket.Fd >= 0; offset += segment)
+        {
+            socket.Sink.OnPacket(socket, in local, in remote, ecn, data + offset, Math.Min(segment, length - offset));
+        }
+    }
+
+    private void EpollChange(int operation, int fd)
+    {
+        var change = stackalloc byte[16];
+        *(uint*)change = LibC.EpollIn;
+        *(int*)(change + (EventSize == 12 ? 4 : 8)) = fd;
+        Check(LibC.EpollControl(_epollFd, operation, fd, change));
+    }
+
+    private void FreeBuffers()
+    {
+        NativeMemory.Free(_receiveData);
+        NativeMemory.Free(_receiveControl);
+        NativeMemory.Free(_receiveNames);
+        NativeMemory.Free(_messages);
+        NativeMemory.Free(_vectors);
+        NativeMemory.Free(_events);
+        NativeMemory.Free(SendBuffer);
+    }
+}

@@ -1,0 +1,321 @@
+using RpcNet.Transports.Ngtcp2.Internal.Native;
+
+namespace RpcNet.Transports.Ngtcp2.Internal;
+
+internal sealed partial class Stream
+{
+    private SendBuffer _send;
+    private OperationSource<bool>? _write;
+    private ReadOnlyMemory<byte> _writeRest;
+    private CancellationToken _writeCancellation;
+    private TransportException? _writeEnd;
+    private TaskCompletionSource? _writesClosed;
+    private bool _writePending;
+    private bool _writeRestEnds;
+    private bool _finRequested;
+    private bool _finSent;
+    private bool _finSentWithData;
+    private bool _finAcknowledged;
+    private bool _writesDone;
+
+    public Task WritesClosed
+    {
+        get
+        {
+            lock (_gate)
+            {
+                if (!CanWrite || _writesDone)
+                {
+                    return Task.CompletedTask;
+                }
+
+                if (_writesClosed is null)
+                {
+                    _writesClosed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                    if (_writeEnd is { } end)
+                    {
+                        FaultWritesClosed(end);
+                    }
+                }
+
+                return _writesClosed.Task;
+            }
+        }
+    }
+
+    /// <summary>Whether something waits to be handed to libngtcp2.</summary>
+    public bool HasUnsent
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return MaySend;
+            }
+        }
+    }
+
+    private bool MaySend => _writeEnd is null && (_send.HasUnsent || (_finRequested && !_finSent));
+
+    public ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, bool endStream, CancellationToken cancellationToken = default)
+    {
+        if (!CanWrite)
+        {
+            throw new InvalidOperationException("This side may not write to the stream.");
+        }
+
+        if (cancellationToken.IsCancellationRequested)
+        {
+            return ValueTask.FromCanceled(cancellationToken);
+        }
+
+        short token = 0;
+        bool pending;
+        lock (_gate)
+        {
+            if (_writePending)
+            {
+                throw new InvalidOperationException("A write is pending already.");
+            }
+
+            if (_writeEnd is { } end)
+            {
+                return ValueTask.FromException(end.Copy());
+            }
+
+            if (_finRequested)
+            {
+                return ValueTask.FromException(
+                    new TransportException(TransportError.Disposed, "The stream's write side was finished."));
+            }
+
+            if (buffer.IsEmpty && !endStream)
+            {
+                return ValueTask.CompletedTask;
+            }
+
+            _writeRest = buffer;
+            _writeRestEnds = endStream;
+            pending = !TakeBytes();
+            if (pending)
+            {
+                _write ??= new OperationSource<bool>();
+                _writePending = true;
+                _writeCancellation = cancellationToken;
+                token = _write.Arm();
+            }
+        }
+
+        RequestAttention();
+        if (!pending)
+        {
+            return ValueTask.CompletedTask;
+        }
+
+        _write!.Register(static state => ((Stream)state!).CancelWrite(), this, cancellationToken);
+        return new ValueTask(_write, token);
+    }
+
+    public void AbortWrite(long errorCode)
+    {
+        Failures.CheckCode(errorCode);
+        lock (_gate)
+        {
+            if (!CanWrite || _writesDone || _writeEnd is not null)
+            {
+                return;
+            }
+
+            _abortWrite = errorCode;
+        }
+
+        FailWriting(Failures.Disposed("The stream's write side"));
+        RequestAttention();
+    }
+
+    /// <summary>The next bytes to send. Loop's thread.</summary>
+    public int Gather(Span<NgVec> vectors, int limit, out int bytes, out bool fin)
+    {
+        bytes = 0;
+        fin = false;
+        lock (_gate)
+        {
+            if (!MaySend)
+            {
+                return 0;
+            }
+
+            var count = _send.Gather(vectors, limit, out var all);
+            for (var i = 0; i < count; i++)
+            {
+                bytes += (int)vectors[i].Len;
+            }
+
+            fin = all && _finRequested;
+            return count;
+        }
+    }
+
+    /// <summary>libngtcp2 took bytes. Loop's thread.</summary>
+    public void OnSent(int bytes, bool fin)
+    {
+        lock (_gate)
+        {
+            _send.MarkSent(bytes);
+            Burst += bytes;
+            if (fin)
+            {
+                _finSent = true;
+                _finSentWithData = bytes > 0;
+            }
+        }
+    }
+
+    /// <summary>The peer has the next <paramref name="bytes"/> bytes; 0 when it has the FIN. Loop's thread.</summary>
+    public void OnAcknowledged(long bytes)
+    {
+        var completed = false;
+        var done = false;
+        lock (_gate)
+        {
+            _send.Acknowledge(bytes, _connection.Loop.Chunks);
+            _finAcknowledged |= bytes == 0;
+
+            // A FIN sent with data is acknowledged with it. One sent alone is reported alone, unless it was lost and sent
+            // again together with data.
+            if (_finSent && !_writesDone && _writeEnd is null && _send.Buffered == 0
+                && (_finAcknowledged || _finSentWithData || _connection.WasLossy(Id)))
+            {
+                done = true;
+                _writesDone = true;
+            }
+
+            // Not for every packet: copying in larger pieces wakes the writer less often.
+            if (_writePending && _writeEnd is null && (Space >= _writeRest.Length || Space >= _connection.Loop.Options.StreamSendBufferSize / 4))
+            {
+                completed = TakeBytes();
+                _writePending = !completed;
+                if (MaySend)
+                {
+                    _connection.QueueSend(this);
+                }
+            }
+        }
+
+        if (completed)
+        {
+            _write!.SetResult(true);
+        }
+
+        if (done)
+        {
+            _writesClosed?.TrySetResult();
+        }
+    }
+
+    /// <summary>The peer wants no more. libngtcp2 has reset the stream with the same code. Loop's thread.</summary>
+    public void OnStopSending(long code) =>
+        FailWriting(new TransportException(TransportError.StreamAborted, $"The peer stopped the stream with code {code}.", code));
+
+    /// <summary>Frees what was not acknowledged. Loop's thread, once libngtcp2 does not know the stream any more.</summary>
+    public void ReleaseSendBuffer()
+    {
+        lock (_gate)
+        {
+            _send.Clear(_connection.Loop.Chunks);
+        }
+    }
+
+    private long Space => _connection.Loop.Options.StreamSendBufferSize - _send.Buffered;
+
+    // Copies what fits; true when the write is complete.
+    private bool TakeBytes()
+    {
+        var count = (int)Math.Min(_writeRest.Length, Math.Max(0, Space));
+        if (count > 0)
+        {
+            _send.Append(_writeRest.Span[..count], _connection.Loop.Chunks);
+            _writeRest = _writeRest[count..];
+        }
+
+        if (!_writeRest.IsEmpty)
+        {
+            return false;
+        }
+
+        _writeRest = default;
+        _finRequested |= _writeRestEnds;
+        return true;
+    }
+
+    private void CancelWrite()
+    {
+        lock (_gate)
+        {
+            if (!_writePending)
+            {
+                return;
+            }
+
+            _writePending = false;
+            _writeRest = default;
+        }
+
+        AbortWrite(_connection.Options.DefaultStreamErrorCode);
+        _write!.SetException(new OperationCanceledException(_writeCancellation));
+    }
+
+    private void EndWriting(long? code)
+    {
+        bool done;
+        lock (_gate)
+        {
+            _send.Clear(_connection.Loop.Chunks);
+            done = CanWrite && _finSent && _writeEnd is null;
+            _writesDone |= done;
+        }
+
+        if (done)
+        {
+            _writesClosed?.TrySetResult();
+        }
+        else
+        {
+            FailWriting(new TransportException(
+                TransportError.StreamAborted, $"The stream was closed with code {code ?? 0}.", code ?? 0));
+        }
+    }
+
+    private void FailWriting(TransportException reason)
+    {
+        bool pending;
+        lock (_gate)
+        {
+            if (!CanWrite || _writesDone || _writeEnd is not null)
+            {
+                return;
+            }
+
+            _writeEnd = reason;
+            pending = _writePending;
+            _writePending = false;
+            _writeRest = default;
+            if (_writesClosed is not null)
+            {
+                FaultWritesClosed(reason);
+            }
+        }
+
+        if (pending)
+        {
+            _write!.SetException(reason.Copy());
+        }
+    }
+
+    private void FaultWritesClosed(TransportException reason)
+    {
+        _writesClosed!.TrySetException(reason.Copy());
+        // Whoever does not look at the task has not overlooked anything.
+        _ = _writesClosed.Task.Exception;
+    }
+}

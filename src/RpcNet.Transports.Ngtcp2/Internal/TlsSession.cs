@@ -1,0 +1,232 @@
+using System.Net;
+using System.Net.Security;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Text;
+using RpcNet.Transports.Ngtcp2.Internal.Native;
+
+namespace RpcNet.Transports.Ngtcp2.Internal;
+
+/// <summary>
+/// The GnuTLS session of one connection. Freed after the connection in libngtcp2, together with the reference through
+/// which the crypto library finds that connection.
+/// </summary>
+internal sealed unsafe class TlsSession
+{
+    private readonly Reference* _reference;
+    private readonly TlsServerOptions? _server;
+    private TlsCredentials? _credentials;
+    private bool _referenced;
+    private nint _session;
+
+    // The crypto library reads the head; the rest is ours.
+    private struct Reference
+    {
+        public NgCryptoConnRef Head;
+        public nint Owner;
+    }
+
+    private TlsSession(uint flags, TlsServerOptions? server)
+    {
+        _server = server;
+        nint session;
+        TlsCredentials.Check(GnuTls.Init(&session, flags | GnuTls.FlagNoTickets | GnuTls.FlagNoEndOfEarlyData), "start a session");
+        _session = session;
+        _reference = (Reference*)NativeMemory.AllocZeroed((nuint)sizeof(Reference));
+        _reference->Head.GetConn = &GetConnection;
+        _reference->Owner = GCHandle.ToIntPtr(GCHandle.Alloc(this));
+        GnuTls.SessionSetPointer(session, (nint)_reference);
+    }
+
+    public nint Handle => _session;
+
+    /// <summary>Why the server refused a handshake that it never got to judge, for its log.</summary>
+    public string? Refusal { get; private set; }
+
+    public static TlsSession CreateServer(TransportListenerOptions options)
+    {
+        var result = new TlsSession(GnuTls.FlagServer, options.Tls);
+        try
+        {
+            result.Configure(options.ApplicationProtocols, GnuTls.AlpnMandatory);
+            GnuTls.CertificateServerSetRequest(result._session, options.Tls.ClientCertificates switch
+            {
+                ClientCertificateMode.None => 0,
+                ClientCertificateMode.Requested => 1,
+                _ => 2,
+            });
+            GnuTls.SetPostClientHello(result._session, &OnClientHello);
+            TlsCredentials.Check(NgCrypto.ConfigureServerSession(result._session), "configure the session");
+            return result;
+        }
+        catch
+        {
+            result.Free();
+            throw;
+        }
+    }
+
+    public static TlsSession CreateClient(TransportConnectOptions options, string targetHost)
+    {
+        var result = new TlsSession(
+            GnuTls.FlagClient | GnuTls.FlagForceClientCertificate | GnuTls.FlagKeyShareTop, server: null);
+        try
+        {
+            result.Configure(options.ApplicationProtocols, GnuTls.AlpnMandatory);
+            var identity = options.Tls.SelectIdentity?.Invoke();
+            result.SetCredentials(identity is null ? TlsCredentials.Anonymous : TlsCredentials.For(identity));
+            if (!IPAddress.TryParse(targetHost, out _))
+            {
+                var name = Encoding.ASCII.GetBytes(targetHost.TrimEnd('.'));
+                fixed (byte* text = name)
+                {
+                    TlsCredentials.Check(
+                        GnuTls.ServerNameSet(result._session, GnuTls.NameDns, text, (nuint)name.Length), "set the server's name");
+                }
+            }
+
+            TlsCredentials.Check(NgCrypto.ConfigureClientSession(result._session), "configure the session");
+            return result;
+        }
+        catch
+        {
+            result.Free();
+            throw;
+        }
+    }
+
+    /// <summary>Ties the session to its connection in libngtcp2.</summary>
+    public void Attach(nint connection)
+    {
+        _reference->Head.UserData = connection;
+        NgApi.SetTlsHandle(connection, _session);
+    }
+
+    public SslApplicationProtocol ApplicationProtocol()
+    {
+        GnuTlsDatum datum;
+        return GnuTls.AlpnGetSelected(_session, &datum) == 0
+            ? new SslApplicationProtocol(new ReadOnlySpan<byte>(datum.Data, (int)datum.Size).ToArray())
+            : default;
+    }
+
+    /// <summary>The peer's certificates in DER, leaf first; empty when it sent none.</summary>
+    public byte[][] PeerCertificates()
+    {
+        uint count;
+        var list = GnuTls.CertificateGetPeers(_session, &count);
+        if (list is null || count == 0)
+        {
+            return [];
+        }
+
+        var result = new byte[count][];
+        for (var i = 0; i < result.Length; i++)
+        {
+            result[i] = new ReadOnlySpan<byte>(list[i].Data, (int)list[i].Size).ToArray();
+        }
+
+        return result;
+    }
+
+    public void Free()
+    {
+        if (_session == 0)
+        {
+            return;
+        }
+
+        GnuTls.Deinit(_session);
+        _session = 0;
+        GCHandle.FromIntPtr(_reference->Owner).Free();
+        NativeMemory.Free(_reference);
+        if (_referenced)
+        {
+            _credentials!.DangerousRelease();
+        }
+    }
+
+    private void Configure(IReadOnlyList<SslApplicationProtocol> protocols, uint flags)
+    {
+        TlsCredentials.Check(GnuTls.PrioritySet(_session, TlsCredentials.Priority), "set the priorities");
+        var total = 0;
+        foreach (var protocol in protocols)
+        {
+            total += protocol.Protocol.Length;
+        }
+
+        Span<byte> bytes = stackalloc byte[total];
+        var list = stackalloc GnuTlsDatum[protocols.Count];
+        fixed (byte* start = bytes)
+        {
+            var offset = 0;
+            for (var i = 0; i < protocols.Count; i++)
+            {
+                var protocol = protocols[i].Protocol.Span;
+                protocol.CopyTo(bytes[offset..]);
+                list[i] = new GnuTlsDatum { Data = start + offset, Size = (uint)protocol.Length };
+                offset += protocol.Length;
+            }
+
+            TlsCredentials.Check(GnuTls.AlpnSetProtocols(_session, list, (uint)protocols.Count, flags), "set the ALPNs");
+        }
+    }
+
+    private void SetCredentials(TlsCredentials credentials)
+    {
+        credentials.DangerousAddRef(ref _referenced);
+        _credentials = credentials;
+        TlsCredentials.Check(
+            GnuTls.CredentialsSet(_session, GnuTls.CredentialsCertificate, credentials.DangerousGetHandle()), "set the credentials");
+    }
+
+    private int SelectIdentity()
+    {
+        var identity = _server!.SelectIdentity(ServerName());
+        if (identity is null)
+        {
+            Refusal = $"no certificate for the name '{ServerName()}'";
+            return GnuTls.ErrorUnrecognizedName;
+        }
+
+        SetCredentials(TlsCredentials.For(identity));
+        return 0;
+    }
+
+    private string? ServerName()
+    {
+        var name = stackalloc byte[256];
+        nuint length = 256;
+        uint type;
+        return GnuTls.ServerNameGet(_session, name, &length, &type, 0) == 0 && type == GnuTls.NameDns
+            ? Encoding.ASCII.GetString(name, (int)length).TrimEnd('\0')
+            : null;
+    }
+
+    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    private static nint GetConnection(NgCryptoConnRef* reference) => reference->UserData;
+
+    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    private static int OnClientHello(nint session)
+    {
+        TlsSession? owner = null;
+        try
+        {
+            var reference = (Reference*)GnuTls.SessionGetPointer(session);
+            owner = (TlsSession)GCHandle.FromIntPtr(reference->Owner).Target!;
+            // A second hello after HelloRetryRequest finds the identity chosen.
+            return owner._credentials is null ? owner.SelectIdentity() : 0;
+        }
+#pragma warning disable CA1031 // No exception may leave for native frames.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            if (owner is not null)
+            {
+                owner.Refusal = $"the identity cannot be used: {e.Message}";
+            }
+
+            return GnuTls.ErrorInternal;
+        }
+    }
+}

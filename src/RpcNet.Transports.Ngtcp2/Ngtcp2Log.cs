@@ -1,0 +1,26 @@
+using System.Net;
+using Microsoft.Extensions.Logging;
+
+namespace RpcNet.Transports.Ngtcp2;
+
+/// <summary>The engine's log messages; event ids 3200 to 3299.</summary>
+internal static partial class Ngtcp2Log
+{
+    [LoggerMessage(3200, LogLevel.Critical, "An I/O thread of the ngtcp2 engine has failed.")]
+    public static partial void LoopFailed(ILogger logger, Exception exception);
+
+    [LoggerMessage(3201, LogLevel.Error, "A callback of the ngtcp2 engine has failed; its connection is closed.")]
+    public static partial void CallbackFailed(ILogger logger, Exception exception);
+
+    [LoggerMessage(3202, LogLevel.Error, "The certificate validator failed for {RemoteEndPoint}; the peer is not accepted.")]
+    public static partial void ValidatorFailed(ILogger logger, IPEndPoint remoteEndPoint, Exception exception);
+
+    [LoggerMessage(3203, LogLevel.Information, "A handshake with {RemoteEndPoint} failed: {Reason}")]
+    public static partial void HandshakeFailed(ILogger logger, IPEndPoint remoteEndPoint, string reason);
+
+    [LoggerMessage(3204, LogLevel.Debug, "Listening on {LocalEndPoint} with libngtcp2 {Version}.")]
+    public static partial void Listening(ILogger logger, IPEndPoint localEndPoint, string? version);
+
+    [LoggerMessage(3205, LogLevel.Error, "A connection from {RemoteEndPoint} cannot be accepted.")]
+    public static partial void AcceptFailed(ILogger logger, IPEndPoint remoteEndPoint, Exception exception);
+}

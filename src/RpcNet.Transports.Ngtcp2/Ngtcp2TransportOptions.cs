@@ -1,0 +1,103 @@
+using RpcNet.Transports.Ngtcp2.Internal.Native;
+
+namespace RpcNet.Transports.Ngtcp2;
+
+/// <summary>How the engine limits what it has in flight.</summary>
+public enum Ngtcp2CongestionControl
+{
+    /// <summary>What is sound in the library's version: CUBIC, and BBR from 1.20 on, where CUBIC's pacing is slow on short paths.</summary>
+    Auto,
+
+    /// <summary>CUBIC (RFC 9438).</summary>
+    Cubic,
+
+    /// <summary>NewReno (RFC 9002).</summary>
+    Reno,
+
+    /// <summary>BBR version 2.</summary>
+    Bbr,
+}
+
+/// <summary>When a listener has clients prove their address by a Retry packet (RFC 9000 section 8.1.2).</summary>
+public enum Ngtcp2RetryPolicy
+{
+    /// <summary>While more handshakes than <see cref="Ngtcp2TransportOptions.RetryThreshold"/> are under way.</summary>
+    UnderLoad,
+
+    /// <summary>Every time; costs one round trip a handshake.</summary>
+    Always,
+
+    /// <summary>Not at all.</summary>
+    Never,
+}
+
+/// <summary>What can be set on the ngtcp2 engine beyond the seam's options.</summary>
+public sealed class Ngtcp2TransportOptions
+{
+    /// <summary>The congestion control of every connection.</summary>
+    /// <value>Default <see cref="Ngtcp2CongestionControl.Auto"/>.</value>
+    public Ngtcp2CongestionControl CongestionControl { get; init; }
+
+    /// <summary>When a listener validates addresses by Retry.</summary>
+    /// <value>Default <see cref="Ngtcp2RetryPolicy.UnderLoad"/>.</value>
+    public Ngtcp2RetryPolicy Retry { get; init; }
+
+    /// <summary>Handshakes under way on one listener above which <see cref="Ngtcp2RetryPolicy.UnderLoad"/> asks for a Retry.</summary>
+    /// <value>Default 256; at least 0.</value>
+    public int RetryThreshold { get; init; } = 256;
+
+    /// <summary>Handshakes under way on one listener above which new ones are dropped unanswered.</summary>
+    /// <value>Default 4,096; at least 1.</value>
+    public int MaxHalfOpenConnections { get; init; } = 4096;
+
+    /// <summary>
+    /// The secret from which Retry tokens and stateless reset tokens are derived. With a key that outlives a restart, peers
+    /// of the process before learn at once that their connections are gone.
+    /// </summary>
+    /// <value>Default empty: a random one per transport; otherwise at least 32 bytes.</value>
+    public ReadOnlyMemory<byte> SecretKey { get; init; }
+
+    /// <summary>Bytes of one stream that the engine buffers until the peer has acknowledged them; a writer waits beyond.</summary>
+    /// <value>Default 512 KiB; 16 KiB … 16 MiB.</value>
+    public int StreamSendBufferSize { get; init; } = 512 << 10;
+
+    /// <summary>The largest UDP payload that path MTU discovery may find.</summary>
+    /// <value>Default 1,452 bytes; 1,200 … 1,452, which an Ethernet path carries over IPv6 too.</value>
+    public int MaxUdpPayloadSize { get; init; } = 1452;
+
+    /// <summary>The kernel's buffers of each listening socket in each direction; the system's limit may lower it.</summary>
+    /// <value>Default 4 MiB.</value>
+    public int SocketBufferSize { get; init; } = 4 << 20;
+
+    /// <summary>Whether one system call may carry many packets (UDP_SEGMENT), where the device can.</summary>
+    /// <value>Default true.</value>
+    public bool SegmentationOffload { get; init; } = true;
+
+    internal int NativeCongestionControl => CongestionControl switch
+    {
+        Ngtcp2CongestionControl.Reno => 0,
+        Ngtcp2CongestionControl.Cubic => 1,
+        Ngtcp2CongestionControl.Bbr => 2,
+        _ => NativeLibraries.VersionNumber >= 0x011400 ? 2 : 1,
+    };
+
+    internal void Validate()
+    {
+        Require(RetryThreshold >= 0, nameof(RetryThreshold), "must be at least 0");
+        Require(MaxHalfOpenConnections >= 1, nameof(MaxHalfOpenConnections), "must be at least 1");
+        Require(SecretKey.Length is 0 or >= 32, nameof(SecretKey), "must be empty or at least 32 bytes long");
+        Require(StreamSendBufferSize is >= 16 << 10 and <= 16 << 20, nameof(StreamSendBufferSize), "must be 16 KiB to 16 MiB");
+        Require(MaxUdpPayloadSize is >= 1200 and <= 1452, nameof(MaxUdpPayloadSize), "must be 1,200 to 1,452 bytes");
+        Require(SocketBufferSize > 0, nameof(SocketBufferSize), "must be positive");
+        Require(Enum.IsDefined(CongestionControl), nameof(CongestionControl), "has an unknown value");
+        Require(Enum.IsDefined(Retry), nameof(Retry), "has an unknown value");
+    }
+
+    private static void Require(bool condition, string name, string message)
+    {
+        if (!condition)
+        {
+            throw new ArgumentException($"{nameof(Ngtcp2TransportOptions)}.{name} {message}.", name);
+        }
+    }
+}
