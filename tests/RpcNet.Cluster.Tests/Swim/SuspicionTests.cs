@@ -153,23 +153,34 @@ public class SuspicionTests
     }
 
     [Fact]
-    public void Failed_AfterASuspicion_CountsAtOnce()
+    public void Failed_AfterASuspicion_CountsWhenTheSuspicionHasLastedItsMinimum()
     {
         var h = Quiet();
         h.Receive(B, MessageKind.Gossip, updates: MemberUpdate.Accuse(MemberState.Suspect, A.Identity, 1, B.Id));
 
         h.Receive(B, MessageKind.Gossip, updates: MemberUpdate.Accuse(MemberState.Failed, A.Identity, 1, B.Id));
+        Assert.Equal(MemberState.Suspect, h.Entry("a").State);
+        h.Run(TimeSpan.FromSeconds(2));
 
         Assert.Equal(MemberState.Failed, h.Entry("a").State);
+    }
+
+    [Fact]
+    public void Accusation_ByAMemberHeldForDead_IsIgnored()
+    {
+        var h = Quiet();
+        h.Receive(C, MessageKind.Gossip, updates: MemberUpdate.Left(B.Identity, 1));
+
+        h.Receive(B, MessageKind.Gossip, updates: MemberUpdate.Accuse(MemberState.Suspect, A.Identity, 1, B.Id));
+
+        Assert.Equal(MemberState.Alive, h.Entry("a").State);
     }
 
     [Fact]
     public void FailedMember_ThatSendsSomething_IsToldSo()
     {
         var h = Quiet();
-        h.Receive(B, MessageKind.Gossip, updates: [
-            MemberUpdate.Accuse(MemberState.Suspect, A.Identity, 1, B.Id),
-            MemberUpdate.Accuse(MemberState.Failed, A.Identity, 1, B.Id)]);
+        h.Receive(B, MessageKind.Gossip, updates: MemberUpdate.Accuse(MemberState.Failed, A.Identity, 1, B.Id, isVerdict: true));
         h.Sent.Clear();
 
         h.Receive(A, MessageKind.Heartbeat);
