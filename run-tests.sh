@@ -86,6 +86,7 @@ for folder in tests/*.Tests; do
   passed=$((passed + good)) failed=$((failed + bad)) skipped=$((skipped + skips))
   printf '%-34s %5d passed, %d failed, %d skipped (%s)\n' "$name" "$good" "$bad" "$skips" "${summary##*Time: }"
   ((bad)) && grep -E -A 30 '\[FAIL\]|\[ERROR\]' "$log" | head -n 120
+  grep -E '^transport conformance: .*: exercised' "$log" | sed 's/^/  /'
   # Which classes were skipped, and why they say so.
   awk '/\[SKIP\]/ { sub(/\(.*/, "", $1); sub(/\.[^.]*$/, "", $1); class = $1; getline; sub(/^ +/, ""); count[class ": " $0]++ }
        END { for (line in count) printf "  skipped %4d  %s\n", count[line], line }' "$log" | sort | cut -c1-170 | head -n 12
