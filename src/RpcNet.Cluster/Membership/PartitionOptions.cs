@@ -34,7 +34,10 @@ public sealed class PartitionOptions
     /// <value>0.05 … 1; default 0.25.</value>
     public double MinUnreachableShare { get; set; } = 0.25;
 
-    /// <summary>How long the set of unreachable nodes must have kept still before it is reported.</summary>
+    /// <summary>
+    /// How long the set of unreachable nodes must have kept still before it is reported; after three times as long it is reported
+    /// even if stragglers keep it moving, and again when it has grown.
+    /// </summary>
     /// <value>0 … 1 min; default 3 s.</value>
     public TimeSpan SettleTime { get; set; } = TimeSpan.FromSeconds(3);
 

@@ -15,6 +15,7 @@ internal sealed partial class SwimMachine
     private TimeSpan _lastHeard;
     private TimeSpan _viewChanged;
     private TimeSpan _unreachableChanged;
+    private TimeSpan _largeSince = TimeSpan.MaxValue;
     private Dictionary<NodeId, MemberRecord> _healed = [];
     private TimeSpan _healedUntil = TimeSpan.MinValue;
     private long _viewVersion = -1;
@@ -39,6 +40,7 @@ internal sealed partial class SwimMachine
         _lastHeard += lost;
         _viewChanged += lost;
         _unreachableChanged += lost;
+        _largeSince = TimeSpan.MaxValue;
     }
 
     private void NotePartitionChange(TimeSpan now, MemberEntry entry)
@@ -81,8 +83,13 @@ internal sealed partial class SwimMachine
             _unreachableChanged = now;
         }
 
+        var large = unreachable.Count >= Math.Max(2, (int)Math.Ceiling(options.MinUnreachableShare * _stableView.Length));
         _unreachable = unreachable;
-        if (now - _unreachableChanged < options.SettleTime)
+        _largeSince = large ? Min(_largeSince, now) : TimeSpan.MaxValue;
+
+        // Stragglers keep the set moving; a partition that has been large for long is reported without them and again with them.
+        var overdue = _partition is null && large && now - _largeSince >= 3 * options.SettleTime;
+        if (now - _unreachableChanged < options.SettleTime && !overdue)
         {
             return;
         }
@@ -91,8 +98,7 @@ internal sealed partial class SwimMachine
         {
             ReportHealing(now, known, returned);
         }
-        else if (_unreachable.Count >= Math.Max(2, (int)Math.Ceiling(options.MinUnreachableShare * _stableView.Length))
-            && (_partition is null || _unreachable.Keys.Any(id => !_partition.ContainsKey(id))))
+        else if (large && (_partition is null || _unreachable.Keys.Any(id => !_partition.ContainsKey(id))))
         {
             ReportPartition();
         }
