@@ -67,7 +67,7 @@ for folder in tests/*.Tests; do
   code=$?
   summary=$(grep -E 'Total: [0-9]+, Errors: [0-9]+, Failed: [0-9]+' "$log" | tail -n 1)
   if [[ -z $summary ]]; then
-    echo "$name: no summary (exit code $code); the end of its log:"
+    echo "$name: no test ran (exit code $code); the end of its log:"
     tail -n 40 "$log"
     failed=$((failed + 1))
     continue
@@ -86,7 +86,10 @@ for folder in tests/*.Tests; do
   passed=$((passed + good)) failed=$((failed + bad)) skipped=$((skipped + skips))
   printf '%-34s %5d passed, %d failed, %d skipped (%s)\n' "$name" "$good" "$bad" "$skips" "${summary##*Time: }"
   ((bad)) && grep -E -A 30 '\[FAIL\]|\[ERROR\]' "$log" | head -n 120
-  grep -E '^ *Engines?:|\[SKIP\]' "$log" | sort | uniq -c | sort -rn | head -n 8
+  grep -E '^transport conformance: .*: exercised' "$log" | sed 's/^/  /'
+  # Which classes were skipped, and why they say so.
+  awk '/\[SKIP\]/ { sub(/\(.*/, "", $1); sub(/\.[^.]*$/, "", $1); class = $1; getline; sub(/^ +/, ""); count[class ": " $0]++ }
+       END { for (line in count) printf "  skipped %4d  %s\n", count[line], line }' "$log" | sort | cut -c1-170 | head -n 12
 done
 
 if ((passed + failed == 0)); then

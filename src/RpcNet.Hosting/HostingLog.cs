@@ -47,12 +47,12 @@ internal static partial class HostingLog
     [LoggerMessage(2022, LogLevel.Information, "Joined the cluster {Cluster} through a seed")]
     public static partial void Joined(ILogger logger, string cluster);
 
-    [LoggerMessage(2023, LogLevel.Information, "Tags changed by configuration: {Tags}")]
-    public static partial void TagsReloaded(ILogger logger, string tags);
+    [LoggerMessage(2023, LogLevel.Information, "The tag '{Tag}' is now '{Value}', by configuration")]
+    public static partial void TagReloaded(ILogger logger, string tag, string? value);
 
     [LoggerMessage(2024, LogLevel.Error, "Changed configuration was not applied: {Reason}")]
     public static partial void ReloadRefused(ILogger logger, string reason);
 
-    [LoggerMessage(2025, LogLevel.Critical, "RpcNet's {Service} failed, so the host stops: {Reason}")]
-    public static partial void ServiceFailed(ILogger logger, string service, string reason, Exception exception);
+    [LoggerMessage(2026, LogLevel.Warning, "Changed settings take effect when the process is started again: {Keys}")]
+    public static partial void RestartNeeded(ILogger logger, string keys);
 }

@@ -13,8 +13,8 @@ public sealed class RpcNetOptions
     public const string SectionName = "RpcNet";
 
     /// <summary>
-    /// The director that processes outside of the cluster follow, for applications that want it in one place: clients whose
-    /// options name no target of their own follow it.
+    /// The director of processes outside of the cluster: clients that name neither an address nor a director of their own follow it.
+    /// A member's clients with tags go by the member's own view.
     /// </summary>
     /// <value>"host:port"; null (the default) for none.</value>
     public string? Director { get; set; }

@@ -3,6 +3,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
+using RpcNet.Cluster;
 using RpcNet.Hosting;
 using RpcNet.Hosting.Certificates;
 using RpcNet.Hosting.Clients;
@@ -142,6 +143,10 @@ public static class RpcNetServiceCollectionExtensions
             p.GetRequiredService<RpcNetRegistration>(),
             p.GetRequiredService<RpcNetEndpoint>(),
             p.GetRequiredService<IHostApplicationLifetime>(),
+            p.GetRequiredService<ILoggerFactory>()));
+        services.AddSingleton<IHostedService>(static p => new ReloadService(
+            p.GetRequiredService<RpcNetRegistration>().ResolveSection(p),
+            p.GetRequiredService<RpcNetRegistration>().HasCluster ? new Lazy<IClusterMembership>(p.GetRequiredService<IClusterMembership>) : null,
             p.GetRequiredService<ILoggerFactory>()));
         return registration;
     }

@@ -38,8 +38,11 @@ internal sealed class DirectorService(WorkerRegistry registry, ILogger<DirectorS
         var failed = IPEndPoint.TryParse(failedWorker ?? "", out var address) ? registry.FindByAddress(address) : null;
 
         // With nobody left the registry answers Unavailable, and says what it looked for.
-        using var assignment = failed is null ? registry.Select("role=worker") : registry.Select("role=worker", failed);
+        var assignment = failed is null ? registry.Select("role=worker") : registry.Select("role=worker", failed);
         var worker = assignment.Worker;
+
+        // The client makes the calls: the assignment counts until the worker's own report would show them.
+        assignment.HandOver();
         logger.LogInformation("✅ Assigned worker: {Label} at {Address}", worker.Label, worker.Address);
         return new(new WorkerAssignment(worker.Label, worker.Address.ToString()));
     }

@@ -29,8 +29,8 @@ public sealed class OutlierOptions
     public double ExcessFailureShare { get; set; } = 0.05;
 
     /// <summary>
-    /// A worker is ejected when its successful calls take this many times the median of the others' means, and 10 ms more; 0 is
-    /// off. Set it to 0 where the kinds of calls that workers get differ that much.
+    /// A worker is ejected when the geometric mean of its successful calls is this many times the median of the others' means,
+    /// and 10 ms more; 0 is off. Set it to 0 where the kinds of calls that workers get differ that much.
     /// </summary>
     /// <value>0, or 2 … 1,000; default 5.</value>
     public double SlowFactor { get; set; } = 5;
@@ -47,6 +47,13 @@ public sealed class OutlierOptions
     /// <value>0 … 1; default 0.5.</value>
     public double MaxEjectedShare { get; set; } = 0.5;
 
+    /// <summary>
+    /// At most this share of the workers, but at least one, is ejected for being slow: slowness can be overload, which each
+    /// ejection makes worse for the others.
+    /// </summary>
+    /// <value>0 … 1; default 0.1.</value>
+    public double MaxSlowShare { get; set; } = 0.1;
+
     internal IEnumerable<string> Validate(string section)
     {
         foreach (var (name, value, least, most) in new (string, double, double, double)[]
@@ -56,6 +63,7 @@ public sealed class OutlierOptions
             (nameof(ExcessFailureShare), ExcessFailureShare, 0.01, 1),
             (nameof(SlowFactor), SlowFactor == 0 ? 2 : SlowFactor, 2, 1000),
             (nameof(MaxEjectedShare), MaxEjectedShare, 0, 1),
+            (nameof(MaxSlowShare), MaxSlowShare, 0, 1),
         })
         {
             if (!(value >= least && value <= most))

@@ -81,7 +81,7 @@ public sealed partial class ClusterClient
     public RpcInvoker ForWorker(Worker worker)
     {
         ArgumentNullException.ThrowIfNull(worker);
-        return new WorkerInvoker(_registry, _channels, worker);
+        return new WorkerInvoker(_channels, worker);
     }
 
     private async ValueTask<ImmutableArray<WorkerOutcome<TResult>>> CallAllAsync<TResult>(

@@ -33,8 +33,8 @@ public sealed partial class ClusterNode
         Leave,
     }
 
-    /// <summary>Inputs not handled yet, messages half read, and sends under way: none of them means that nothing happens until time passes.</summary>
-    internal int Busy => Volatile.Read(ref _pendingInputs) + Volatile.Read(ref _reading) + _connections.Active;
+    /// <summary>Inputs not handled yet, messages half read, sends under way, events not taken: none of them means that nothing happens until time passes.</summary>
+    internal int Busy => Volatile.Read(ref _pendingInputs) + Volatile.Read(ref _reading) + _connections.Active + _hub.Backlog;
 
     private void Post(Input input) => TryPost(input);
 

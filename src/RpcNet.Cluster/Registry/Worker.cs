@@ -20,10 +20,11 @@ public sealed class Worker
     private int _handedOver;
     private double _capacity = 1;
 
-    internal Worker(ClusterMember member, int[] loads, int slot)
+    internal Worker(WorkerRegistry registry, ClusterMember member, int slot)
     {
+        Registry = registry;
         _member = member;
-        _loads = loads;
+        _loads = registry.Loads;
         Slot = slot;
         Hash = ConsistentHashBalancer.HashOf(member.Id.Value);
     }
@@ -82,6 +83,8 @@ public sealed class Worker
 
     /// <inheritdoc/>
     public override string ToString() => $"{Label} at {Address} ({State}, {InFlight} in flight)";
+
+    internal WorkerRegistry Registry { get; }
 
     internal int Slot { get; }
 

@@ -31,7 +31,7 @@ public readonly struct WorkerLease : IDisposable
     {
         if (_cell is { } cell && cell.Version == _version)
         {
-            cell.Registry?.RecordOutcome(Worker, duration, succeeded);
+            Worker.Registry.RecordOutcome(Worker, duration, succeeded);
         }
     }
 

@@ -22,9 +22,9 @@ public sealed partial class WorkerRegistry
                 return;
             }
 
-            var phase = worker.ReportedPhase;
+            var (phase, capacity) = (worker.ReportedPhase, worker.Capacity);
             worker.Apply(report);
-            if (worker.ReportedPhase == phase)
+            if (worker.ReportedPhase == phase && worker.Capacity == capacity)
             {
                 return;
             }

@@ -129,7 +129,7 @@ public sealed partial class WorkerRegistry
             return;
         }
 
-        worker = new Worker(member, _table.Loads, slot);
+        worker = new Worker(this, member, slot);
         worker.Update(member);
         worker.SetState(StateOf(worker));
         if (!isFirstView && Options.SlowStart > TimeSpan.Zero)

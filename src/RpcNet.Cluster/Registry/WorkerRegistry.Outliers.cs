@@ -42,7 +42,7 @@ public sealed partial class WorkerRegistry
         var notices = new Notices();
         lock (_gate)
         {
-            if (!TryEject(worker, reason, notices))
+            if (!TryEject(worker, reason, isSlow: false, notices))
             {
                 return;
             }
@@ -53,7 +53,7 @@ public sealed partial class WorkerRegistry
         Raise(notices);
     }
 
-    private bool TryEject(Worker worker, string reason, Notices notices)
+    private bool TryEject(Worker worker, string reason, bool isSlow, Notices notices)
     {
         var health = worker.Health;
         if (worker.State == WorkerState.Gone || health.IsEjected)
@@ -62,7 +62,9 @@ public sealed partial class WorkerRegistry
         }
 
         var ejected = _workers.Values.Count(static w => w.Health.IsEjected);
-        if (ejected + 1 > Options.Outliers.MaxEjectedShare * _workers.Count)
+        var slow = _workers.Values.Count(static w => w.Health is { IsEjected: true, IsSlow: true });
+        if (ejected + 1 > Options.Outliers.MaxEjectedShare * _workers.Count
+            || (isSlow && slow + 1 > Math.Max(1, Options.Outliers.MaxSlowShare * _workers.Count)))
         {
             RoutingLog.EjectionRefused(_logger, worker.Label, reason, ejected, _workers.Count);
             health.Reset();
@@ -76,6 +78,7 @@ public sealed partial class WorkerRegistry
         pause = pause < Options.Outliers.MaxEjectionTime ? pause : Options.Outliers.MaxEjectionTime;
         health.EjectedUntil = now + (long)(pause.TotalSeconds * _time.TimestampFrequency);
         health.IsEjected = true;
+        health.IsSlow = isSlow;
         RoutingMetrics.Ejections.Add(1);
         UpdateState(worker, $"{reason}; for {pause.TotalSeconds:0.#} s", notices);
         return true;
@@ -113,7 +116,7 @@ public sealed partial class WorkerRegistry
             {
                 foreach (var outlier in _outliers.Evaluate(_workers.Values))
                 {
-                    rebuild |= TryEject(outlier.Worker, outlier.Reason, notices);
+                    rebuild |= TryEject(outlier.Worker, outlier.Reason, outlier.IsSlow, notices);
                 }
             }
 

@@ -11,12 +11,14 @@ public sealed class WorkerSelector
 {
     private readonly WorkerRegistry _registry;
     private readonly ILoadBalancer _balancer;
+    private readonly int _maxCallsPerWorker;
     private volatile Snapshot _snapshot;
 
     internal WorkerSelector(WorkerRegistry registry, TagExpression expression, ILoadBalancer balancer)
     {
         _registry = registry;
         _balancer = balancer;
+        _maxCallsPerWorker = registry.Options.MaxCallsPerWorker;
         Expression = expression;
         _snapshot = new Snapshot([], registry.Loads, panicShare: 0);
     }
@@ -86,7 +88,7 @@ public sealed class WorkerSelector
             return new RpcFaultException(
                 RpcStatusCode.ResourceExhausted,
                 $"The call was shed: each of the {snapshot.Candidates.Count} workers for {Describe(Expression)} has "
-                + $"{_registry.Options.MaxCallsPerWorker} calls in flight, as many as RpcNet:Cluster:Workers:MaxCallsPerWorker allows.")
+                + $"{_maxCallsPerWorker} calls in flight, as many as RpcNet:Cluster:Workers:MaxCallsPerWorker allows.")
             {
                 MayHaveExecuted = false,
             };
@@ -103,14 +105,14 @@ public sealed class WorkerSelector
 
     private bool TryEnter(Worker worker, out WorkerLease lease)
     {
-        if (worker.Enter() > _registry.Options.MaxCallsPerWorker)
+        if (worker.Enter() > _maxCallsPerWorker)
         {
             worker.Leave();
             lease = default;
             return false;
         }
 
-        lease = new WorkerLease(worker, LeaseCell.Rent(_registry));
+        lease = new WorkerLease(worker, LeaseCell.Rent());
         return true;
     }
 

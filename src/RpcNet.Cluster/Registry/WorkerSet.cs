@@ -12,11 +12,15 @@ public sealed class WorkerSet
         _workers = workers;
         Loads = loads;
         Slots = new int[workers.Length];
+        InverseCapacities = new double[workers.Length];
         IsContiguous = true;
         for (var i = 0; i < workers.Length; i++)
         {
             Slots[i] = workers[i].Slot;
             IsContiguous &= Slots[i] == Slots[0] + i;
+            InverseCapacities[i] = 1 / workers[i].Capacity;
+            TotalCapacity += workers[i].Capacity;
+            HasEqualCapacities &= InverseCapacities[i] == InverseCapacities[0];
         }
     }
 
@@ -39,6 +43,13 @@ public sealed class WorkerSet
 
     /// <summary>Whether the loads of these workers follow each other in <see cref="Loads"/>.</summary>
     internal bool IsContiguous { get; }
+
+    /// <summary>1 / capacity of each, as of the last change of the set or of a capacity.</summary>
+    internal double[] InverseCapacities { get; }
+
+    internal double TotalCapacity { get; }
+
+    internal bool HasEqualCapacities { get; } = true;
 
     internal Worker[] Items => _workers;
 

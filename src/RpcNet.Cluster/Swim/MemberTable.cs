@@ -48,6 +48,7 @@ internal sealed class MemberTable
     private readonly List<MemberEntry> _dead = [];
     private readonly Random _random;
     private int _cursor;
+    private uint _turn;
 
     public MemberTable(Random random) => _random = random;
 
@@ -144,7 +145,7 @@ internal sealed class MemberTable
         return _live[_cursor++];
     }
 
-    /// <summary>Adds up to <paramref name="count"/> distinct random live rows that <paramref name="excluded"/> is not.</summary>
+    /// <summary>Gives up to <paramref name="count"/> distinct live rows other than <paramref name="excluded"/>: at random, or in turn where there are few.</summary>
     public void PickLive(int count, List<MemberEntry> into, MemberEntry? excluded = null)
     {
         into.Clear();
@@ -152,10 +153,10 @@ internal sealed class MemberTable
         count = Math.Min(count, eligible);
         if (count * 2 >= eligible)
         {
-            var start = _live.Count == 0 ? 0 : _random.Next(_live.Count);
+            // In turn, not at random: among few members the same ones would come up again and leave others out.
             for (var i = 0; i < _live.Count && into.Count < count; i++)
             {
-                var entry = _live[(start + i) % _live.Count];
+                var entry = _live[(int)(_turn++ % (uint)_live.Count)];
                 if (entry != excluded)
                 {
                     into.Add(entry);

@@ -29,6 +29,12 @@ internal sealed partial class SwimMachine
             return;
         }
 
+        if (update.State is MemberState.Suspect or MemberState.Failed && IsHeldForDead(_source))
+        {
+            // Who is cut off finds everybody silent. It is told that it is held for dead and has to come back first.
+            return;
+        }
+
         _table.TryGet(update.Subject.Id, out var entry);
         switch (update.State)
         {
@@ -44,12 +50,15 @@ internal sealed partial class SwimMachine
         }
     }
 
+    private bool IsHeldForDead(NodeId id) => _table.TryGet(id, out var entry) && !entry.IsLive;
+
     private void MergeAlive(TimeSpan now, MemberEntry? entry, MemberUpdate update)
     {
         var record = update.Record!;
         if (entry is null)
         {
-            if (_table.Live.Count + 2 > _options.MaxMembers)
+            if (_table.Live.Count + 2 > _options.MaxMembers
+                || !record.SpeaksWith(ClusterProtocol.MinVersion, ClusterProtocol.MaxVersion))
             {
                 Statistics.MembersIgnored++;
                 return;
@@ -191,12 +200,8 @@ internal sealed partial class SwimMachine
                 return;
             }
 
-            if (entry.State == MemberState.Alive && state == MemberState.Failed && !update.IsVerdict)
+            if (entry.IsLive && state == MemberState.Failed && !update.IsVerdict && GetsLastChance(now, entry, update))
             {
-                // The suspicion that must have come before was never heard of here. So it may not have reached the subject either,
-                // which gets its chance to refute now; the accuser has waited long enough already.
-                BeginSuspicion(now, entry, update.Incarnation, update.Accuser, isLastChance: true);
-                Spread(MemberUpdate.Accuse(MemberState.Suspect, subject, update.Incarnation, update.Accuser));
                 return;
             }
         }

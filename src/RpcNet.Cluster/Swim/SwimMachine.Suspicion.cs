@@ -59,6 +59,34 @@ internal sealed partial class SwimMachine
         }
     }
 
+    /// <summary>
+    /// A failure that others declared counts here once the suspicion has been known here for its minimum. Otherwise the accuser may
+    /// have been cut off while it waited, and neither the suspicion nor the refutation could pass; the subject gets that time now.
+    /// </summary>
+    private bool GetsLastChance(TimeSpan now, MemberEntry entry, MemberUpdate failure)
+    {
+        if (!_suspicions.TryGetValue(entry.Id, out var suspicion) || failure.Incarnation > entry.Incarnation)
+        {
+            BeginSuspicion(now, entry, failure.Incarnation, failure.Accuser, isLastChance: true);
+            Spread(MemberUpdate.Accuse(MemberState.Suspect, failure.Subject, failure.Incarnation, failure.Accuser));
+            return true;
+        }
+
+        var deadline = suspicion.Started + suspicion.Min;
+        if (now >= deadline)
+        {
+            return false;
+        }
+
+        if (deadline < suspicion.Deadline)
+        {
+            suspicion.Deadline = deadline;
+            _timers.Add(deadline, TimerKind.SuspicionEnd, suspicion);
+        }
+
+        return true;
+    }
+
     /// <returns>Whether this accuser is new and its word still shortens the wait.</returns>
     private bool Confirm(TimeSpan now, MemberEntry entry, NodeId accuser)
     {
@@ -80,7 +108,7 @@ internal sealed partial class SwimMachine
     private void Schedule(Suspicion suspicion)
     {
         var timeout = _rules.SuspicionTimeout(suspicion.Min, 6 * suspicion.Min, suspicion.Confirmations, suspicion.Expected);
-        suspicion.Deadline = suspicion.Started + timeout;
+        suspicion.Deadline = Min(suspicion.Deadline, suspicion.Started + timeout);
         _timers.Add(suspicion.Deadline, TimerKind.SuspicionEnd, suspicion);
     }
 
@@ -139,7 +167,7 @@ internal sealed partial class SwimMachine
         /// <summary>k: as many confirmations as are waited for.</summary>
         public int Expected { get; } = expected;
 
-        public TimeSpan Deadline { get; set; }
+        public TimeSpan Deadline { get; set; } = TimeSpan.MaxValue;
 
         /// <summary>C: accusers besides the first.</summary>
         public int Confirmations => _accusers.Count - 1;

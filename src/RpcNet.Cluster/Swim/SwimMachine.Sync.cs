@@ -101,6 +101,11 @@ internal sealed partial class SwimMachine
             }
         }
 
+        foreach (var update in message.Updates)
+        {
+            Merge(now, update);
+        }
+
         SendRows(joiner, MessageKind.JoinReply, bucketCount: 1, _ => true, wanted: []);
     }
 

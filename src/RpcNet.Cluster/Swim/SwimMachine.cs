@@ -233,9 +233,9 @@ internal sealed partial class SwimMachine
 
         _source = message.From.Id;
         HearFrom(now, message);
-        foreach (var update in message.Updates)
+        if (message.Kind is not (MessageKind.Join or MessageKind.JoinReply or MessageKind.SyncRows))
         {
-            if (message.Kind is not (MessageKind.JoinReply or MessageKind.SyncRows))
+            foreach (var update in message.Updates)
             {
                 Merge(now, update);
             }

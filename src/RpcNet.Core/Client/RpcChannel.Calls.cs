@@ -29,7 +29,7 @@ public sealed partial class RpcChannel
         RpcCallOptions? options,
         TimeSpan? timeout,
         CancellationToken cancellationToken) => _pipelines.IsEmpty
-        ? SendUnaryAsync(method, request, options, timeout, context: null, cancellationToken)
+        ? SendUnaryAsync(method, request, new CallSetup(options, Context: null), timeout, cancellationToken)
         : FilterUnaryAsync(method, request, options, timeout, cancellationToken);
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
@@ -156,9 +156,8 @@ public sealed partial class RpcChannel
     private ValueTask<TResponse> SendUnaryAsync<TRequest, TResponse>(
         RpcUnaryMethod<TRequest, TResponse> method,
         TRequest request,
-        RpcCallOptions? options,
+        CallSetup setup,
         TimeSpan? timeout,
-        ClientCallContext<TRequest, TResponse>? context,
         CancellationToken cancellationToken)
     {
         if (cancellationToken.IsCancellationRequested)
@@ -177,7 +176,7 @@ public sealed partial class RpcChannel
             bool tooLarge;
             try
             {
-                call = connection.TryStart(method, request, options, timeout, cancellationToken, out tooLarge);
+                call = connection.TryStart(method, request, setup, timeout, cancellationToken, out tooLarge);
             }
             catch (Exception e) when (e is RpcFaultException or RpcSerializationException)
             {
@@ -186,7 +185,7 @@ public sealed partial class RpcChannel
 
             if (call is not null)
             {
-                if (context is not null)
+                if (setup.Context is { } context)
                 {
                     context.Connection = connection;
                 }
@@ -196,20 +195,24 @@ public sealed partial class RpcChannel
 
             if (tooLarge)
             {
-                return StreamCall.UnaryAsync(connection, method, request, options, timeout, _time, cancellationToken);
+                if (setup.Context is { } context)
+                {
+                    context.Connection = connection;
+                }
+
+                return StreamCall.UnaryAsync(connection, method, request, setup, timeout, _time, cancellationToken);
             }
         }
 
-        return SendUnaryWhenReadyAsync(method, request, options, timeout, context, cancellationToken);
+        return SendUnaryWhenReadyAsync(method, request, setup, timeout, cancellationToken);
     }
 
     /// <summary>The way of a call that has to wait: for a connection, for room in a lane, for a slot.</summary>
     private async ValueTask<TResponse> SendUnaryWhenReadyAsync<TRequest, TResponse>(
         RpcUnaryMethod<TRequest, TResponse> method,
         TRequest request,
-        RpcCallOptions? options,
+        CallSetup setup,
         TimeSpan? timeout,
-        ClientCallContext<TRequest, TResponse>? context,
         CancellationToken cancellationToken)
     {
         var started = _time.GetTimestamp();
@@ -220,18 +223,18 @@ public sealed partial class RpcChannel
         {
             while (true)
             {
-                var connection = await GetConnectionAsync(options, linked.Token).ConfigureAwait(false);
+                var connection = await GetConnectionAsync(setup.Options, linked.Token).ConfigureAwait(false);
                 TimeSpan? rest = timeout is null ? null : timeout - _time.GetElapsedTime(started);
                 if (rest <= TimeSpan.Zero)
                 {
                     throw Faults.DeadlineExceeded(method, mayHaveExecuted: false);
                 }
 
-                var call = connection.TryStart(method, request, options, rest, cancellationToken, out var tooLarge);
+                var call = connection.TryStart(method, request, setup, rest, cancellationToken, out var tooLarge);
                 if (call is not null)
                 {
                     awaited = ReferenceEquals(awaited, connection) ? null : awaited;
-                    if (context is not null)
+                    if (setup.Context is { } context)
                     {
                         context.Connection = connection;
                     }
@@ -241,7 +244,12 @@ public sealed partial class RpcChannel
 
                 if (tooLarge)
                 {
-                    return await StreamCall.UnaryAsync(connection, method, request, options, rest, _time, cancellationToken)
+                    if (setup.Context is { } context)
+                    {
+                        context.Connection = connection;
+                    }
+
+                    return await StreamCall.UnaryAsync(connection, method, request, setup, rest, _time, cancellationToken)
                         .ConfigureAwait(false);
                 }
 
@@ -270,6 +278,7 @@ public sealed partial class RpcChannel
         }
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<TResponse> FilterUnaryAsync<TRequest, TResponse>(
         RpcUnaryMethod<TRequest, TResponse> method,
         TRequest request,
@@ -279,15 +288,14 @@ public sealed partial class RpcChannel
     {
         var context = new ClientCallContext<TRequest, TResponse>(
             method, request, options, timeout, _time, _options.Services, cancellationToken);
-        var pipeline = _pipelines.Get(method, this, static channel => async context =>
+        var pipeline = _pipelines.Get(method, this, static channel => [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))] async ValueTask (RpcCallContext context) =>
         {
             var call = (ClientCallContext<TRequest, TResponse>)context;
             call.TypedResponse = await channel.SendUnaryAsync(
                 (RpcUnaryMethod<TRequest, TResponse>)call.Method,
                 call.TypedRequest,
-                call.CallOptions,
+                call.Setup,
                 call.RemainingTime,
-                call,
                 call.CancellationToken).ConfigureAwait(false);
         });
         await pipeline(context).ConfigureAwait(false);
@@ -308,7 +316,7 @@ public sealed partial class RpcChannel
         {
             context.Connection = await GetConnectionAsync(method, options, context.RemainingTime, cancellationToken).ConfigureAwait(false);
             context.TypedResponse = await StreamCall.ClientStreamingAsync(
-                context.Connection, method, context.TypedRequest, input, context.CallOptions, context.RemainingTime, _time, cancellationToken)
+                context.Connection, method, context.TypedRequest, input, context.Setup, context.RemainingTime, _time, cancellationToken)
                 .ConfigureAwait(false);
         };
         await _pipelines.Compose(terminal)(context).ConfigureAwait(false);
@@ -329,7 +337,7 @@ public sealed partial class RpcChannel
         {
             context.Connection = await GetConnectionAsync(method, options, context.RemainingTime, cancellationToken).ConfigureAwait(false);
             var timeout = context.RemainingTime;
-            call = await StreamCall.OpenAsync(context.Connection, method, context.CallOptions, timeout, _time, cancellationToken)
+            call = await StreamCall.OpenAsync(context.Connection, method, context.Setup, timeout, _time, cancellationToken)
                 .ConfigureAwait(false);
             context.TypedResponse = StreamCall.StreamAsync(call, method, context.TypedRequest, input, timeout);
         };

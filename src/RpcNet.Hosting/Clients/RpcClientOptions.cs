@@ -1,9 +1,10 @@
+using RpcNet.Cluster;
 using RpcNet.Serialization;
 
 namespace RpcNet.Hosting;
 
 /// <summary>What a client calls, and how. Configuration section <c>RpcNet:Clients:&lt;name&gt;</c>.</summary>
-/// <remarks>Exactly one target: Address, Director, or Cluster:Tags.</remarks>
+/// <remarks>Exactly one target: Address, Director, or Cluster:Tags, such as "role=worker".</remarks>
 public sealed class RpcClientOptions
 {
     private IRpcSerializer _serializer = MessagePackRpcSerializer.Default;
@@ -12,12 +13,19 @@ public sealed class RpcClientOptions
     /// <value>"host:port"; null (the default) for none. Names are resolved at each connect.</value>
     public string? Address { get; set; }
 
-    /// <summary>The director that assigns workers to this client, for processes that are no members of the cluster.</summary>
+    /// <summary>
+    /// The director that names workers to this client, for processes that are no members of the cluster; it has AddDirector. It is
+    /// followed from when the client is first resolved; calls before it has answered fail with Unavailable unless they wait
+    /// (RpcCallOptions.WaitForReady).
+    /// </summary>
     /// <value>"host:port"; null (the default) for none.</value>
     public string? Director { get; set; }
 
-    /// <summary>The members of the cluster that this client calls; needs AddCluster.</summary>
-    public RpcClientClusterOptions Cluster { get; set; } = new();
+    /// <summary>
+    /// The members of the cluster that this client calls, by their tags, and how; needs AddCluster. With <see cref="Director"/> set:
+    /// which of the workers that the director knows.
+    /// </summary>
+    public ClusterClientOptions Cluster { get; set; } = new();
 
     /// <summary>The name that the server's certificate must bear.</summary>
     /// <value>A DNS name or IP address; null (the default) takes the host of the address.</value>
@@ -40,8 +48,6 @@ public sealed class RpcClientOptions
     public TimeSpan? DefaultTimeout { get; set; }
 
     internal List<Func<IServiceProvider, IRpcFilter>> Filters { get; } = [];
-
-    internal bool HasTarget => !string.IsNullOrEmpty(Address) || !string.IsNullOrEmpty(Director) || Cluster.IsSet;
 
     /// <summary>Runs a filter around this client's calls, inside of the ones added before.</summary>
     /// <returns>These options.</returns>
@@ -72,14 +78,4 @@ public sealed class RpcClientOptions
 
     // A method, since the configuration binder takes every property for a setting.
     internal IRpcSerializer GetSerializer() => _serializer;
-}
-
-/// <summary>Which members a client calls. Configuration section <c>RpcNet:Clients:&lt;name&gt;:Cluster</c>.</summary>
-public sealed class RpcClientClusterOptions
-{
-    /// <summary>The tags that a member must have.</summary>
-    /// <value>"key=value", several separated by commas, such as "role=worker,gpu=true"; null (the default) for no cluster target.</value>
-    public string? Tags { get; set; }
-
-    internal bool IsSet => !string.IsNullOrEmpty(Tags);
 }

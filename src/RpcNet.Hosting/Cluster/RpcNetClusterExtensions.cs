@@ -70,6 +70,27 @@ public static class RpcNetClusterExtensions
         return builder;
     }
 
+    /// <summary>
+    /// Lets processes that are no members follow this one: it tells them the workers and their load, and they call the workers
+    /// directly (<see cref="RpcClientOptions.Director"/>). Whoever may call this process may ask.
+    /// </summary>
+    /// <param name="builder">The builder that AddRpcNet returned; AddCluster has been called.</param>
+    /// <returns>The builder.</returns>
+    /// <exception cref="InvalidOperationException">AddCluster has not been called.</exception>
+    public static IRpcNetBuilder AddDirector(this IRpcNetBuilder builder)
+    {
+        var registration = RpcNetBuilder.RegistrationOf(builder);
+        if (!registration.HasCluster)
+        {
+            throw new InvalidOperationException("AddDirector needs AddCluster before it: a director is a member.");
+        }
+
+        builder.Services.AddSingleton(static p => new DirectorServer(p.GetRequiredService<WorkerRegistry>()));
+        registration.Services.Add(static (map, p) => p.GetRequiredService<DirectorServer>().AddTo(map));
+        registration.Served.Add(static (server, p) => p.GetRequiredService<DirectorServer>().Attach(server));
+        return builder;
+    }
+
     private static ClusterNode CreateNode(IServiceProvider provider)
     {
         var options = provider.GetRequiredService<RpcNetSettings>().Options;

@@ -44,7 +44,8 @@ internal sealed class RpcNetOptionsRules
     {
         var rules = new RpcNetOptionsRules(section);
         var key = $"Clients:{name}";
-        var targets = new[] { !string.IsNullOrEmpty(o.Address), !string.IsNullOrEmpty(o.Director), o.Cluster.IsSet }.Count(static t => t);
+        var byTags = string.IsNullOrEmpty(o.Director) && !string.IsNullOrEmpty(o.Cluster.Tags);
+        var targets = new[] { !string.IsNullOrEmpty(o.Address), !string.IsNullOrEmpty(o.Director), byTags }.Count(static t => t);
         if (targets != 1)
         {
             rules._complaints.Add(
@@ -62,12 +63,13 @@ internal sealed class RpcNetOptionsRules
             rules.Complain($"{key}:Director", o.Director, EndPointForm);
         }
 
-        if (o.Cluster.IsSet && !registration.HasCluster)
+        if (byTags && !registration.HasCluster)
         {
             rules.Complain(
                 $"{key}:Cluster:Tags", o.Cluster.Tags, "needs AddCluster: only a member knows the others. Call AddCluster, or set Director instead");
         }
 
+        rules._complaints.AddRange(o.Cluster.Validate($"{section}:{key}:Cluster"));
         rules.Range(o.Connections, 1, 64, $"{key}:Connections");
         rules.Range(o.ConnectTimeout, Ms(10), Sec(300), $"{key}:ConnectTimeout");
         rules.Range(o.MaxReconnectDelay, Ms(10), Sec(600), $"{key}:MaxReconnectDelay");

@@ -35,7 +35,10 @@ internal sealed class RpcNetOptionsSetup(RpcNetRegistration registration, IServi
 
     public void PostConfigure(string? name, RpcClientOptions options)
     {
-        if (!options.HasTarget && _section?[nameof(RpcNetOptions.Director)] is { Length: > 0 } director)
+        // Tags alone choose among the members in a process that is one, and among the director's workers in any other.
+        var needsDirector = string.IsNullOrEmpty(options.Address) && string.IsNullOrEmpty(options.Director)
+            && (string.IsNullOrEmpty(options.Cluster.Tags) || !registration.HasCluster);
+        if (needsDirector && _section?[nameof(RpcNetOptions.Director)] is { Length: > 0 } director)
         {
             options.Director = director;
         }

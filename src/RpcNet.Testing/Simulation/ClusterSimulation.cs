@@ -178,6 +178,10 @@ public sealed partial class ClusterSimulation
         return _nodes.TrueForAll(n => !n.IsRunning || n.Machine.LiveCount == running);
     }
 
+    /// <summary>Whether no running node has news to pass on, looked at once a virtual second.</summary>
+    internal bool IsQuietEverySecond() =>
+        IsDue(TimeSpan.FromSeconds(1)) && _nodes.TrueForAll(static n => !n.IsRunning || n.Machine.PendingNews == 0);
+
     private bool IsDue(TimeSpan period)
     {
         if (Now < _nextLook)

@@ -55,4 +55,106 @@ public class ClusterSimulationTests
             return simulation.TraceHash;
         }
     }
+
+    [Fact]
+    public void FlipFlop_SilentEveryOtherTwentySeconds_IsTakenOutAndStaysOut()
+    {
+        var simulation = Converged(16);
+        var node = simulation.Nodes[15];
+        for (var turn = 0; turn < 10; turn++)
+        {
+            node.EgressLoss = turn % 2 == 0 ? 1 : 0;
+            simulation.Run(TimeSpan.FromSeconds(20));
+        }
+
+        Assert.All(simulation.Nodes.Take(15), n => Assert.InRange(Transitions(simulation, n, node), 1, 2));
+        Assert.DoesNotContain(simulation.Events, e => e.Kind == SimulationEventKind.Failed && e.Observer != 15 && e.Subject != node.Id);
+        Assert.Empty(simulation.Violations);
+
+        node.EgressLoss = 0;
+        Assert.True(simulation.Run(TimeSpan.FromMinutes(3), simulation.IsConverged), "it did not come back when it behaved");
+    }
+
+    [Fact]
+    public void Pause_OfTwentySeconds_IsBackSecondsAfterItGoesOn()
+    {
+        var simulation = Converged(16);
+        var node = simulation.Nodes[15];
+
+        simulation.Pause(node, TimeSpan.FromSeconds(20));
+        simulation.Run(TimeSpan.FromSeconds(20));
+        Assert.All(simulation.Nodes.Take(15), n => Assert.Equal(15, n.ViewSize));
+
+        Assert.True(simulation.Run(TimeSpan.FromSeconds(5), simulation.IsConverged), simulation.Divergence());
+        Assert.Equal(15, simulation.Events.Count(e => e.Kind == SimulationEventKind.Failed));
+        Assert.Empty(simulation.Violations);
+    }
+
+    [Theory]
+    [InlineData(8)]
+    [InlineData(4)]
+    public void Partition_IsReportedOnBothSidesAndHealsIntoEqualViews(int nearSide)
+    {
+        var simulation = Converged(16);
+        foreach (var node in simulation.Nodes.Take(nearSide))
+        {
+            node.Group = 1;
+        }
+
+        simulation.Run(TimeSpan.FromSeconds(30));
+
+        Assert.All(simulation.Nodes, n => Assert.Contains(simulation.Events, e => e.Kind == SimulationEventKind.PartitionDetected && e.Observer == n.Index));
+        Assert.Equal(nearSide == 8 ? 1 : 0, simulation.Nodes.Where(n => n.Machine.HasQuorum).Select(n => n.Group).Distinct().Single());
+
+        simulation.Heal();
+        Assert.True(simulation.Run(TimeSpan.FromSeconds(30), simulation.IsConverged), simulation.Divergence());
+        simulation.Run(TimeSpan.FromSeconds(20));
+        Assert.All(simulation.Nodes, n => Assert.Single(simulation.Events, e => e.Kind == SimulationEventKind.PartitionHealed && e.Observer == n.Index));
+        Assert.All(simulation.Nodes, n => Assert.True(n.Machine.HasQuorum));
+        Assert.Empty(simulation.Violations);
+    }
+
+    [Fact]
+    public void Crash_OfAThird_IsReportedAsAPartitionThatNeverHeals()
+    {
+        var simulation = Converged(9);
+        foreach (var node in simulation.Nodes.Skip(6))
+        {
+            simulation.Crash(node);
+        }
+
+        simulation.Run(TimeSpan.FromSeconds(60));
+
+        Assert.Contains(simulation.Events, e => e.Kind == SimulationEventKind.PartitionDetected && e.FarSide == 3);
+        Assert.DoesNotContain(simulation.Events, e => e.Kind == SimulationEventKind.PartitionHealed);
+        Assert.All(simulation.Nodes.Take(6), n => Assert.True(n.Machine.HasQuorum));
+    }
+
+    [Fact]
+    public void LossOfFivePercent_ForTwoMinutes_FailsNobody()
+    {
+        var simulation = new ClusterSimulation(new SimulationOptions
+        {
+            Nodes = 32,
+            ConvergedStart = true,
+            Network = { Loss = 0.05, Jitter = TimeSpan.FromMilliseconds(20) },
+        });
+
+        simulation.Run(TimeSpan.FromMinutes(2));
+
+        Assert.DoesNotContain(simulation.Events, e => e.Kind == SimulationEventKind.Failed);
+        Assert.Empty(simulation.Violations);
+    }
+
+    private static ClusterSimulation Converged(int nodes)
+    {
+        var simulation = new ClusterSimulation(new SimulationOptions { Nodes = nodes, ConvergedStart = true });
+        simulation.Run(TimeSpan.FromSeconds(40));
+        Assert.True(simulation.IsConverged(), simulation.Divergence());
+        return simulation;
+    }
+
+    private static int Transitions(ClusterSimulation simulation, SimulatedNode observer, SimulatedNode subject) =>
+        simulation.Events.Count(e =>
+            e.Observer == observer.Index && e.Subject == subject.Id && e.Kind is SimulationEventKind.Failed or SimulationEventKind.Joined);
 }

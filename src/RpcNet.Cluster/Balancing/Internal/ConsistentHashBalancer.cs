@@ -19,27 +19,26 @@ internal sealed class ConsistentHashBalancer(RandomSource random, double bounded
         }
 
         long total = 1;
-        double capacity = 0;
-        for (var i = 0; i < candidates.Count; i++)
+        var (loads, slots) = (candidates.Loads, candidates.Slots);
+        foreach (var slot in slots)
         {
-            total += Math.Max(0, candidates.GetLoad(i));
-            capacity += candidates[i].Capacity;
+            total += Math.Max(0, loads[slot]);
         }
 
         var hash = HashOf(key);
-        var perCapacity = boundedLoad * total / capacity;
+        var perCapacity = boundedLoad * total / candidates.TotalCapacity;
+        var equalBound = (int)Math.Min(int.MaxValue, Math.Max(1, Math.Ceiling(perCapacity / candidates.InverseCapacities[0])));
         var (best, first) = (double.NegativeInfinity, double.NegativeInfinity);
         var (chosen, preferred) = (-1, 0);
-        for (var i = 0; i < candidates.Count; i++)
+        for (var i = 0; i < slots.Length; i++)
         {
-            var worker = candidates[i];
-            var score = Score(hash, worker);
+            var score = Score(hash, candidates, i);
             if (score > first)
             {
                 (first, preferred) = (score, i);
             }
 
-            if (score > best && candidates.GetLoad(i) < Math.Max(1, Math.Ceiling(perCapacity * worker.Capacity)))
+            if (score > best && loads[slots[i]] < (candidates.HasEqualCapacities ? equalBound : Bound(perCapacity, candidates, i)))
             {
                 (best, chosen) = (score, i);
             }
@@ -60,11 +59,17 @@ internal sealed class ConsistentHashBalancer(RandomSource random, double bounded
         return Mix(hash);
     }
 
-    /// <summary>−capacity / ln(u) with u uniform in (0, 1): the highest score wins with probability capacity / Σ capacity.</summary>
-    private static double Score(ulong key, Worker worker)
+    private static double Bound(double perCapacity, WorkerSet candidates, int index) =>
+        Math.Max(1, Math.Ceiling(perCapacity / candidates.InverseCapacities[index]));
+
+    /// <summary>
+    /// −capacity / ln(u) with u uniform in (0, 1): the highest score wins with probability capacity / Σ capacity. Among equal
+    /// capacities u itself gives the same order without the logarithm.
+    /// </summary>
+    private static double Score(ulong key, WorkerSet candidates, int index)
     {
-        var u = ((Mix(key ^ worker.Hash) >> 11) + 0.5) * (1.0 / (1UL << 53));
-        return -worker.Capacity / Math.Log(u);
+        var u = ((Mix(key ^ candidates.Items[index].Hash) >> 11) + 0.5) * (1.0 / (1UL << 53));
+        return candidates.HasEqualCapacities ? u : -1 / (candidates.InverseCapacities[index] * Math.Log(u));
     }
 
     public static ulong Mix(ulong z)

@@ -1,64 +1,91 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using RpcNet.Cluster.Registry;
 
 namespace RpcNet.Cluster.Balancing;
 
 /// <summary>
-/// The true minimum, and each worker that has it with the same probability: one pass finds the minimum and how many have it,
-/// a second one takes the one drawn. Loads that change between the passes make the choice at worst slightly stale.
+/// The true minimum, and each worker that has it with the same probability: one pass finds the minimum, one counts who has it,
+/// one finds the worker drawn. Loads that change between the passes make the choice at worst slightly stale.
 /// </summary>
 internal sealed class LeastConnectionsBalancer(RandomSource random) : ILoadBalancer
 {
-    public int Select(WorkerSet candidates, in SelectionRequest request) =>
-        candidates.IsContiguous && candidates.Count >= 2 * Vector<int>.Count
-            ? SelectContiguous(candidates.Loads.AsSpan(candidates.Slots[0], candidates.Count))
-            : SelectScattered(candidates.Loads, candidates.Slots);
+    [ThreadStatic]
+    private static int[]? t_gathered;
 
-    private int SelectScattered(int[] loads, int[] slots)
+    public int Select(WorkerSet candidates, in SelectionRequest request) => Select(
+        candidates.IsContiguous ? candidates.Loads.AsSpan(candidates.Slots[0], candidates.Count) : Gather(candidates.Loads, candidates.Slots));
+
+    /// <summary>Brings scattered loads together once, so that the passes read them in order.</summary>
+    private static ReadOnlySpan<int> Gather(int[] loads, int[] slots)
     {
-        var (least, ties) = (int.MaxValue, 0);
-        foreach (var slot in slots)
+        if (t_gathered is not { } gathered || gathered.Length < slots.Length)
         {
-            var load = loads[slot];
-            if (load <= least)
-            {
-                ties = load == least ? ties + 1 : 1;
-                least = load;
-            }
+            t_gathered = gathered = new int[BitOperations.RoundUpToPowerOf2((uint)slots.Length)];
         }
 
-        var skip = ties == 1 ? 0 : random.Next(ties);
-        var last = 0;
-        for (var i = 0; i < slots.Length; i++)
+        // Slots are indices into the table by construction; the check of each would double the cost of the loop.
+        ref var first = ref MemoryMarshal.GetArrayDataReference(loads);
+        var target = gathered.AsSpan(0, slots.Length);
+        for (var i = 0; i < target.Length; i++)
         {
-            if (loads[slots[i]] <= least)
-            {
-                last = i;
-                if (skip-- == 0)
-                {
-                    break;
-                }
-            }
+            target[i] = Unsafe.Add(ref first, (nint)(uint)slots[i]);
         }
 
-        return last;
+        return target;
     }
 
-    private int SelectContiguous(ReadOnlySpan<int> loads)
+    private int Select(ReadOnlySpan<int> loads)
     {
-        var vectors = MemoryMarshal.Cast<int, Vector<int>>(loads);
-        var minima = vectors[0];
-        foreach (var vector in vectors)
+        var vectors = MemoryMarshal.Cast<int, Vector256<int>>(loads);
+        var rest = loads[(vectors.Length * Vector256<int>.Count)..];
+        var least = Least(vectors, rest);
+        var ties = Count(vectors, rest, least);
+        var skip = ties <= 1 ? 0 : random.Next(ties);
+        var wanted = Vector256.Create(least);
+        for (var i = 0; i < vectors.Length; i++)
         {
-            minima = Vector.Min(minima, vector);
+            var here = Vector256.LessThanOrEqual(vectors[i], wanted).ExtractMostSignificantBits();
+            var count = BitOperations.PopCount(here);
+            if (count > skip)
+            {
+                for (; skip > 0; skip--)
+                {
+                    here &= here - 1;
+                }
+
+                return (i * Vector256<int>.Count) + BitOperations.TrailingZeroCount(here);
+            }
+
+            skip -= count;
         }
 
-        var rest = loads[(vectors.Length * Vector<int>.Count)..];
-        var least = int.MaxValue;
-        for (var i = 0; i < Vector<int>.Count; i++)
+        for (var i = 0; i < rest.Length; i++)
         {
-            least = Math.Min(least, minima[i]);
+            if (rest[i] <= least && skip-- == 0)
+            {
+                return loads.Length - rest.Length + i;
+            }
+        }
+
+        // The loads rose meanwhile: any worker is as good a guess as another.
+        return random.Next(loads.Length);
+    }
+
+    private static int Least(ReadOnlySpan<Vector256<int>> vectors, ReadOnlySpan<int> rest)
+    {
+        var minima = Vector256.Create(int.MaxValue);
+        foreach (ref readonly var vector in vectors)
+        {
+            minima = Vector256.Min(minima, vector);
+        }
+
+        var least = int.MaxValue;
+        for (var i = 0; i < Vector256<int>.Count; i++)
+        {
+            least = Math.Min(least, minima.GetElement(i));
         }
 
         foreach (var load in rest)
@@ -66,70 +93,24 @@ internal sealed class LeastConnectionsBalancer(RandomSource random) : ILoadBalan
             least = Math.Min(least, load);
         }
 
-        var wanted = new Vector<int>(least);
-        var counts = Vector<int>.Zero;
-        foreach (var vector in vectors)
+        return least;
+    }
+
+    private static int Count(ReadOnlySpan<Vector256<int>> vectors, ReadOnlySpan<int> rest, int least)
+    {
+        var wanted = Vector256.Create(least);
+        var counts = Vector256<int>.Zero;
+        foreach (ref readonly var vector in vectors)
         {
-            counts -= Vector.LessThanOrEqual(vector, wanted);
+            counts -= Vector256.LessThanOrEqual(vector, wanted);
         }
 
-        var ties = Vector.Sum(counts);
+        var ties = Vector256.Sum(counts);
         foreach (var load in rest)
         {
             ties += load <= least ? 1 : 0;
         }
 
-        var skip = ties <= 1 ? 0 : random.Next(ties);
-        var index = 0;
-        foreach (var vector in vectors)
-        {
-            var here = -Vector.Sum(Vector.LessThanOrEqual(vector, wanted));
-            if (here > skip)
-            {
-                break;
-            }
-
-            skip -= here;
-            index += Vector<int>.Count;
-        }
-
-        var last = -1;
-        for (; index < loads.Length; index++)
-        {
-            if (loads[index] <= least)
-            {
-                last = index;
-                if (skip-- == 0)
-                {
-                    break;
-                }
-            }
-        }
-
-        return last >= 0 ? last : random.Next(loads.Length);
-    }
-}
-
-/// <summary>The smallest (load + 1) / capacity, each worker that has it with the same probability.</summary>
-internal sealed class WeightedLeastConnectionsBalancer(RandomSource random) : ILoadBalancer
-{
-    public int Select(WorkerSet candidates, in SelectionRequest request)
-    {
-        var best = double.PositiveInfinity;
-        var (chosen, ties) = (0, 0);
-        for (var i = 0; i < candidates.Count; i++)
-        {
-            var cost = (Math.Max(0, candidates.GetLoad(i)) + 1) / candidates[i].Capacity;
-            if (cost < best)
-            {
-                (best, chosen, ties) = (cost, i, 1);
-            }
-            else if (cost == best && random.Next(++ties) == 0)
-            {
-                chosen = i;
-            }
-        }
-
-        return chosen;
+        return ties;
     }
 }

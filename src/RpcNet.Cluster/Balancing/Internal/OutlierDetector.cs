@@ -3,7 +3,7 @@ using RpcNet.Cluster.Registry;
 namespace RpcNet.Cluster.Balancing;
 
 /// <summary>A worker that stands out, and in what.</summary>
-internal readonly record struct Outlier(Worker Worker, string Reason);
+internal readonly record struct Outlier(Worker Worker, string Reason, bool IsSlow);
 
 /// <summary>
 /// Compares each worker with the others. Leaving the judged worker out of the comparison is what makes it work for three
@@ -62,7 +62,7 @@ internal sealed class OutlierDetector(OutlierOptions options)
             if (share - others >= options.ExcessFailureShare && share - others >= 3 * deviation)
             {
                 outliers.Add(new(worker, FormattableString.Invariant(
-                    $"{share:P1} of its last {calls} calls failed, {others:P1} of the others'")));
+                    $"{share:P1} of its last {calls} calls failed, {others:P1} of the others'"), IsSlow: false));
             }
         }
     }
@@ -102,7 +102,7 @@ internal sealed class OutlierDetector(OutlierOptions options)
             }
 
             outliers.Add(new(worker, FormattableString.Invariant(
-                $"its calls take {mean.TotalMilliseconds:0} ms on average, those of the others {median.TotalMilliseconds:0} ms")));
+                $"its calls take {mean.TotalMilliseconds:0} ms (geometric mean), those of the others {median.TotalMilliseconds:0} ms"), IsSlow: true));
         }
     }
 }

@@ -4,7 +4,7 @@ using RpcNet.Cluster.Registry;
 namespace RpcNet.Cluster.Client;
 
 /// <summary>Makes calls at one worker, counted as in flight there.</summary>
-internal sealed class WorkerInvoker(WorkerRegistry registry, WorkerChannelPool channels, Worker worker) : RpcInvoker
+internal sealed class WorkerInvoker(WorkerChannelPool channels, Worker worker) : RpcInvoker
 {
     public override async ValueTask<TResponse> InvokeUnaryAsync<TRequest, TResponse>(
         RpcUnaryMethod<TRequest, TResponse> method, TRequest request, RpcCallOptions? options, CancellationToken cancellationToken)
@@ -52,6 +52,6 @@ internal sealed class WorkerInvoker(WorkerRegistry registry, WorkerChannelPool c
     private WorkerLease Enter()
     {
         worker.Enter();
-        return new WorkerLease(worker, LeaseCell.Rent(registry));
+        return new WorkerLease(worker, LeaseCell.Rent());
     }
 }

@@ -13,78 +13,69 @@ internal sealed class LeaseCell
     private static readonly Lock Gate = new();
 
     [ThreadStatic]
-    private static LeaseCell? t_first;
-
-    [ThreadStatic]
-    private static int t_count;
+    private static Local? t_local;
 
     private LeaseCell? _next;
-    private int _batchCount;
     private int _version;
 
     public int Version => Volatile.Read(ref _version);
 
-    public WorkerRegistry? Registry { get; private set; }
-
-    public static LeaseCell Rent(WorkerRegistry registry)
+    public static LeaseCell Rent()
     {
-        var cell = t_first;
-        if (cell is null)
+        var local = t_local ??= new Local();
+        if (local.First is not { } cell)
         {
-            cell = TakeBatch();
+            return TakeBatch(local);
         }
 
-        t_first = cell._next;
-        t_count--;
-        cell._next = null;
-        cell.Registry = registry;
+        local.First = cell._next;
+        local.Count--;
         return cell;
     }
 
     public static void Return(LeaseCell cell)
     {
-        cell.Registry = null;
-        if (t_count >= 2 * Batch)
+        var local = t_local ??= new Local();
+        if (local.Count >= 2 * Batch)
         {
-            GiveBatch();
+            GiveBatch(local);
         }
 
-        cell._next = t_first;
-        t_first = cell;
-        t_count++;
+        cell._next = local.First;
+        local.First = cell;
+        local.Count++;
     }
 
     public bool TryEnd(int version) => Interlocked.CompareExchange(ref _version, version + 1, version) == version;
 
-    private static LeaseCell TakeBatch()
+    private static LeaseCell TakeBatch(Local local)
     {
         lock (Gate)
         {
             if (Shared.TryPop(out var batch))
             {
-                t_count = batch._batchCount;
+                local.First = batch._next;
+                local.Count = Batch - 1;
                 return batch;
             }
         }
 
-        t_count = 1;
         return new LeaseCell();
     }
 
     /// <summary>Moves half of this thread's cells to the shared list, for threads that end fewer leases than they begin.</summary>
-    private static void GiveBatch()
+    private static void GiveBatch(Local local)
     {
-        var first = t_first!;
+        var first = local.First!;
         var last = first;
         for (var i = 1; i < Batch; i++)
         {
             last = last._next!;
         }
 
-        t_first = last._next;
-        t_count -= Batch;
+        local.First = last._next;
+        local.Count -= Batch;
         last._next = null;
-        first._batchCount = Batch;
         lock (Gate)
         {
             if (Shared.Count < MaxShared)
@@ -92,5 +83,11 @@ internal sealed class LeaseCell
                 Shared.Push(first);
             }
         }
+    }
+
+    private sealed class Local
+    {
+        public LeaseCell? First;
+        public int Count;
     }
 }

@@ -24,6 +24,9 @@ internal sealed class WorkerHealth
     /// <summary>Whether it is ejected now. Guarded by the registry's lock.</summary>
     public bool IsEjected { get; set; }
 
+    /// <summary>Whether the present ejection is for being slow. Guarded by the registry's lock.</summary>
+    public bool IsSlow { get; set; }
+
     /// <returns>How many calls in a row have failed now.</returns>
     public int Record(bool succeeded)
     {
@@ -57,15 +60,20 @@ internal sealed class WorkerHealth
     private static (int Calls, int Failures) Normalize(int failures, int calls) => (calls, Math.Min(failures, calls));
 }
 
-/// <summary>Sum and count of durations since the window began.</summary>
+/// <summary>
+/// The geometric mean of durations since the window began: unlike the arithmetic one it hardly moves for the few long calls of a
+/// mixture, and moves by the factor when all calls take longer by a factor.
+/// </summary>
 internal sealed class MeanWindow
 {
-    private long _ticks;
+    private const double Scale = 1 << 20;
+
+    private long _logs;
     private int _count;
 
     public void Add(TimeSpan duration)
     {
-        Interlocked.Add(ref _ticks, duration.Ticks);
+        Interlocked.Add(ref _logs, (long)(Math.Log2(Math.Max(1, duration.Ticks)) * Scale));
         Interlocked.Increment(ref _count);
     }
 
@@ -78,7 +86,7 @@ internal sealed class MeanWindow
         }
 
         var count = Interlocked.Exchange(ref _count, 0);
-        var ticks = Interlocked.Exchange(ref _ticks, 0);
-        return count == 0 ? null : TimeSpan.FromTicks(ticks / count);
+        var logs = Interlocked.Exchange(ref _logs, 0);
+        return count == 0 ? null : TimeSpan.FromTicks((long)Math.Pow(2, logs / Scale / count));
     }
 }

@@ -5,7 +5,12 @@ using RpcNet.Framing;
 namespace RpcNet.Client.Internal;
 
 /// <summary>A call as a client's filters see it.</summary>
-internal sealed class ClientCallContext<TRequest, TResponse> : RpcCallContext
+internal abstract class ClientCallContext : RpcCallContext
+{
+    public ClientConnection? Connection { get; set; }
+}
+
+internal sealed class ClientCallContext<TRequest, TResponse> : ClientCallContext
 {
     private readonly long _deadline;
     private readonly TimeProvider _time;
@@ -84,23 +89,7 @@ internal sealed class ClientCallContext<TRequest, TResponse> : RpcCallContext
 
     public TResponse? TypedResponse { get; set; }
 
-    public ClientConnection? Connection { get; set; }
-
-    /// <summary>The options of one try: metadata that filters added, and callbacks that fill this context.</summary>
-    public RpcCallOptions CallOptions => (Options ?? new RpcCallOptions()) with
-    {
-        Metadata = RequestMetadataOrNull ?? RpcMetadata.Empty,
-        OnResponseMetadata = metadata =>
-        {
-            ResponseMetadata = metadata;
-            Options?.OnResponseMetadata?.Invoke(metadata);
-        },
-        OnTrailers = trailers =>
-        {
-            Trailers = trailers;
-            Options?.OnTrailers?.Invoke(trailers);
-        },
-    };
+    public CallSetup Setup => new(Options, this);
 
     private RpcCallOptions? Options { get; }
 }

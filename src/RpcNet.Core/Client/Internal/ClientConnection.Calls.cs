@@ -16,7 +16,7 @@ internal sealed partial class ClientConnection
     public UnaryCall<TRequest, TResponse>? TryStart<TRequest, TResponse>(
         RpcUnaryMethod<TRequest, TResponse> method,
         in TRequest request,
-        RpcCallOptions? options,
+        in CallSetup setup,
         TimeSpan? timeout,
         CancellationToken cancellationToken,
         out bool tooLarge)
@@ -39,7 +39,7 @@ internal sealed partial class ClientConnection
         UnaryCall<TRequest, TResponse>? call = null;
         try
         {
-            WriteExtension(buffer, options, timeout);
+            WriteExtension(buffer, setup.Metadata, timeout);
             var extensionLength = buffer.Count;
             CheckMetadata(extensionLength);
             method.Request.Write(Serializer, buffer, request);
@@ -54,7 +54,7 @@ internal sealed partial class ClientConnection
             var methodId = lane.GetMethodId(method);
             call = UnaryCall<TRequest, TResponse>.Rent(method);
             var deadline = timeout is { } t ? _deadlines.DeadlineAfter(t) : long.MaxValue;
-            call.Attach(this, lane, options, deadline, cancellationToken);
+            call.Attach(this, lane, setup, deadline, cancellationToken);
             _calls.Activate(slot, call, deadline);
             var header = FrameHeader.Create(
                 FrameType.Request, FrameFlags.None, extensionLength, payloadLength, call.CallId, methodId);
@@ -163,12 +163,12 @@ internal sealed partial class ClientConnection
     }
 
     /// <summary>Writes what travels beside every request.</summary>
-    public void WriteExtension(PooledBufferWriter buffer, RpcCallOptions? options, TimeSpan? timeout, RpcMethod? method = null)
+    public void WriteExtension(PooledBufferWriter buffer, RpcMetadata? metadata, TimeSpan? timeout, RpcMethod? method = null)
     {
         var extension = new FrameExtension
         {
             TimeoutMicroseconds = timeout is { } t ? Math.Max(1, (long)t.TotalMicroseconds) : null,
-            Metadata = options?.Metadata,
+            Metadata = metadata,
             Codec = Serializer.CodecId == 1 ? null : Serializer.CodecId,
             Method = method?.FullName,
         };

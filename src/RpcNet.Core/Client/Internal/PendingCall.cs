@@ -29,7 +29,7 @@ internal abstract class PendingCall : IThreadPoolWorkItem
 
     protected ClientConnection Connection { get; private set; } = null!;
 
-    protected RpcCallOptions? Options { get; private set; }
+    protected CallSetup Setup { get; private set; }
 
     protected CancellationToken CancellationToken { get; private set; }
 
@@ -45,12 +45,12 @@ internal abstract class PendingCall : IThreadPoolWorkItem
     private long Generation { get; set; }
 
     public void Attach(
-        ClientConnection connection, ClientLane lane, RpcCallOptions? options, long deadline, CancellationToken cancellationToken)
+        ClientConnection connection, ClientLane lane, CallSetup setup, long deadline, CancellationToken cancellationToken)
     {
         Deadline = deadline;
         Connection = connection;
         Lane = lane;
-        Options = options;
+        Setup = setup;
         CancellationToken = cancellationToken;
         Ticket = FrameTicket.None;
     }
@@ -111,7 +111,7 @@ internal abstract class PendingCall : IThreadPoolWorkItem
 
         Connection = null!;
         Lane = null!;
-        Options = null;
+        Setup = default;
         CancellationToken = default;
         Error = null;
         Header = default;

@@ -11,7 +11,7 @@ internal sealed class StreamCall : IAsyncDisposable
     private readonly StreamFrameWriter _writer;
     private readonly FrameReader _reader;
     private readonly RpcMethod _method;
-    private readonly RpcCallOptions? _options;
+    private readonly CallSetup _setup;
     private readonly CancellationToken _callerToken;
     private readonly CancellationTokenSource _lifetime;
     private readonly CancellationTokenSource? _deadline;
@@ -24,14 +24,14 @@ internal sealed class StreamCall : IAsyncDisposable
         ClientConnection connection,
         ITransportStream stream,
         RpcMethod method,
-        RpcCallOptions? options,
+        CallSetup setup,
         CancellationTokenSource? deadline,
         CancellationToken callerToken)
     {
         _connection = connection;
         _stream = stream;
         _method = method;
-        _options = options;
+        _setup = setup;
         _callerToken = callerToken;
         _deadline = deadline;
         _lifetime = CancellationTokenSource.CreateLinkedTokenSource(callerToken, connection.Ended, deadline?.Token ?? CancellationToken.None);
@@ -42,7 +42,7 @@ internal sealed class StreamCall : IAsyncDisposable
     public static async ValueTask<StreamCall> OpenAsync(
         ClientConnection connection,
         RpcMethod method,
-        RpcCallOptions? options,
+        CallSetup setup,
         TimeSpan? timeout,
         TimeProvider time,
         CancellationToken cancellationToken)
@@ -59,7 +59,7 @@ internal sealed class StreamCall : IAsyncDisposable
             using var opening = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, deadline?.Token ?? CancellationToken.None);
             var stream = await connection.Transport
                 .OpenStreamAsync(TransportStreamDirection.Bidirectional, opening.Token).ConfigureAwait(false);
-            return new StreamCall(connection, stream, method, options, deadline, cancellationToken);
+            return new StreamCall(connection, stream, method, setup, deadline, cancellationToken);
         }
         catch (Exception e)
         {
@@ -80,12 +80,12 @@ internal sealed class StreamCall : IAsyncDisposable
         ClientConnection connection,
         RpcUnaryMethod<TRequest, TResponse> method,
         TRequest request,
-        RpcCallOptions? options,
+        CallSetup setup,
         TimeSpan? timeout,
         TimeProvider time,
         CancellationToken cancellationToken)
     {
-        var call = await OpenAsync(connection, method, options, timeout, time, cancellationToken).ConfigureAwait(false);
+        var call = await OpenAsync(connection, method, setup, timeout, time, cancellationToken).ConfigureAwait(false);
         await using (call.ConfigureAwait(false))
         {
             await call.SendRequestAsync(method.Request, request, endOfInput: true, timeout).ConfigureAwait(false);
@@ -98,12 +98,12 @@ internal sealed class StreamCall : IAsyncDisposable
         RpcStreamingMethod<TRequest, TInput, TOutput> method,
         TRequest request,
         IAsyncEnumerable<TInput> input,
-        RpcCallOptions? options,
+        CallSetup setup,
         TimeSpan? timeout,
         TimeProvider time,
         CancellationToken cancellationToken)
     {
-        var call = await OpenAsync(connection, method, options, timeout, time, cancellationToken).ConfigureAwait(false);
+        var call = await OpenAsync(connection, method, setup, timeout, time, cancellationToken).ConfigureAwait(false);
         await using (call.ConfigureAwait(false))
         {
             await call.SendRequestAsync(method.Request, request, endOfInput: false, timeout).ConfigureAwait(false);
@@ -137,7 +137,7 @@ internal sealed class StreamCall : IAsyncDisposable
 
                 if (frame.Header.Type == FrameType.Item)
                 {
-                    yield return ResponseMetadata.ReadMessage(method.Output, call._connection.Serializer, frame.Payload, method);
+                    yield return ResponseReader.ReadMessage(method.Output, call._connection.Serializer, frame.Payload, method);
                 }
                 else if (call.TakeNonItem(frame))
                 {
@@ -184,7 +184,7 @@ internal sealed class StreamCall : IAsyncDisposable
     private async ValueTask SendRequestAsync<TRequest>(RpcMarshaller<TRequest> marshaller, TRequest request, bool endOfInput, TimeSpan? timeout)
     {
         using var extension = new PooledBufferWriter();
-        _connection.WriteExtension(extension, _options, timeout, _method);
+        _connection.WriteExtension(extension, _setup.Metadata, timeout, _method);
         _connection.CheckMetadata(extension.Count);
         _writer.AppendVarInt(StreamType.Call);
         try
@@ -258,8 +258,8 @@ internal sealed class StreamCall : IAsyncDisposable
             if (frame.Header.Type == FrameType.Response)
             {
                 _completed = true;
-                ResponseMetadata.Deliver(_options, ResponseMetadata.ReadExtension(frame.Extension));
-                return ResponseMetadata.ReadMessage(marshaller, _connection.Serializer, frame.Payload, _method);
+                _setup.Deliver(ResponseReader.ReadExtension(frame.Extension));
+                return ResponseReader.ReadMessage(marshaller, _connection.Serializer, frame.Payload, _method);
             }
 
             if (TakeNonItem(frame))
@@ -275,11 +275,11 @@ internal sealed class StreamCall : IAsyncDisposable
         switch (frame.Header.Type)
         {
             case FrameType.Headers:
-                ResponseMetadata.Deliver(_options, ResponseMetadata.ReadExtension(frame.Extension));
+                _setup.Deliver(ResponseReader.ReadExtension(frame.Extension));
                 return false;
             case FrameType.End:
                 _completed = true;
-                ResponseMetadata.Deliver(_options, ResponseMetadata.ReadExtension(frame.Extension));
+                _setup.Deliver(ResponseReader.ReadExtension(frame.Extension));
                 return true;
             case FrameType.Fault:
                 throw Fault(frame);
@@ -318,8 +318,8 @@ internal sealed class StreamCall : IAsyncDisposable
     private RpcFaultException Fault(in Frame frame)
     {
         _completed = true;
-        var extension = ResponseMetadata.ReadExtension(frame.Extension);
-        ResponseMetadata.Deliver(_options, extension);
+        var extension = ResponseReader.ReadExtension(frame.Extension);
+        _setup.Deliver(extension);
         return Faults.ToException(frame.Header, extension);
     }
 

@@ -76,10 +76,10 @@ internal sealed class UnaryCall<TRequest, TResponse> : PendingCall, IValueTaskSo
             throw Error;
         }
 
-        var extension = ResponseMetadata.ReadExtension(Extension);
-        ResponseMetadata.Deliver(Options, extension);
+        var extension = ResponseReader.ReadExtension(Extension);
+        Setup.Deliver(extension);
         return Header.Type == FrameType.Response
-            ? ResponseMetadata.ReadMessage(_method.Response, Connection.Serializer, Payload, _method)
+            ? ResponseReader.ReadMessage(_method.Response, Connection.Serializer, Payload, _method)
             : throw Faults.ToException(Header, extension);
     }
 

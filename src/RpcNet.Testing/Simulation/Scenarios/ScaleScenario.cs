@@ -17,7 +17,9 @@ internal sealed class ScaleScenario : Scenario
         {
             var joined = simulation.Run(TimeSpan.FromMinutes(2), simulation.IsFullyJoinedEveryTick);
             samples.Add("bootstrap", joined ? simulation.Now.TotalSeconds : double.PositiveInfinity);
-            simulation.Run(TimeSpan.FromSeconds(30));
+            var quiet = simulation.Run(TimeSpan.FromMinutes(5), simulation.IsQuietEverySecond);
+            samples.Add("quiet", quiet ? simulation.Now.TotalSeconds : double.PositiveInfinity);
+            samples.Add("bootstrap bytes", simulation.Nodes.Average(n => (double)n.SentBytes));
         }
 
         simulation.Run(TimeSpan.FromSeconds(2));
@@ -51,6 +53,8 @@ internal sealed class ScaleScenario : Scenario
         if (samples.Count("bootstrap") > 0)
         {
             yield return new Figure("all started at once to all joined, max", samples.Max("bootstrap"), "s", Figure.AtMost(15));
+            yield return new Figure("bootstrap: until nobody has news to pass on, max", samples.Max("quiet"), "s");
+            yield return new Figure("bootstrap: bytes sent per node until then", samples.Mean("bootstrap bytes"), "B");
         }
 
         yield return new Figure("steady: messages sent per node", samples.Mean("messages"), "1/s");

@@ -2,27 +2,9 @@ using RpcNet.Framing;
 
 namespace RpcNet.Client.Internal;
 
-/// <summary>What every kind of call does with a response.</summary>
-internal static class ResponseMetadata
+/// <summary>Reads what every kind of call gets from the server.</summary>
+internal static class ResponseReader
 {
-    public static void Deliver(RpcCallOptions? options, in FrameExtension extension)
-    {
-        if (options is null)
-        {
-            return;
-        }
-
-        if (extension.Metadata is { } metadata)
-        {
-            options.OnResponseMetadata?.Invoke(metadata);
-        }
-
-        if (extension.Trailers is { } trailers)
-        {
-            options.OnTrailers?.Invoke(trailers);
-        }
-    }
-
     /// <exception cref="RpcFaultException">Internal: the server's extension cannot be read.</exception>
     public static FrameExtension ReadExtension(ReadOnlyMemory<byte> extension)
     {

@@ -1,0 +1,77 @@
+using System.Globalization;
+using System.Reflection;
+using System.Text;
+using System.Text.RegularExpressions;
+using System.Xml.Linq;
+using RpcNet.Hosting.Configuration;
+
+namespace RpcNet.Hosting.Tests.Documentation;
+
+/// <summary>What the XML documentation says of the options.</summary>
+internal sealed partial class OptionDocs
+{
+    private readonly Dictionary<string, XElement> _members = [];
+
+    public OptionDocs()
+    {
+        foreach (var assembly in new[] { typeof(RpcNetOptions).Assembly, typeof(RpcNet.Cluster.ClusterOptions).Assembly })
+        {
+            foreach (var member in XDocument.Load(Path.ChangeExtension(assembly.Location, ".xml")).Descendants("member"))
+            {
+                _members[member.Attribute("name")!.Value] = member;
+            }
+        }
+    }
+
+    public string Summary(MemberInfo member) => Text(Find(member)?.Element("summary"))
+        ?? throw new InvalidOperationException($"{member.DeclaringType}.{member.Name} has no summary.");
+
+    public string SummaryOfType(Type type) => Text(_members.GetValueOrDefault($"T:{type.FullName}")?.Element("summary")) ?? "";
+
+    /// <summary>Unit, range and default.</summary>
+    public string Value(MemberInfo member) => Text(Find(member)?.Element("value"))
+        ?? throw new InvalidOperationException($"{member.DeclaringType}.{member.Name} has no <value>: unit, range and default.");
+
+    /// <summary>"1 … 64" at the start of the value's text; null where there is no such range of plain numbers.</summary>
+    public (double Min, double Max)? Range(MemberInfo member)
+    {
+        var match = PlainRange().Match(Value(member));
+        return match.Success ? (Number(match.Groups[1]), Number(match.Groups[2])) : null;
+
+        static double Number(Group group) => double.Parse(group.Value, NumberStyles.Number, CultureInfo.InvariantCulture);
+    }
+
+    private XElement? Find(MemberInfo member) => _members.GetValueOrDefault(member switch
+    {
+        FieldInfo => $"F:{member.DeclaringType!.FullName}.{member.Name}",
+        _ => $"P:{member.DeclaringType!.FullName}.{member.Name}",
+    });
+
+    private static string? Text(XElement? element)
+    {
+        if (element is null)
+        {
+            return null;
+        }
+
+        var text = new StringBuilder();
+        foreach (var node in element.Nodes())
+        {
+            text.Append(node switch
+            {
+                XText plain => plain.Value,
+                XElement { Name.LocalName: "see" } see => (see.Attribute("cref")?.Value ?? see.Attribute("langword")!.Value).Split('.')[^1],
+                XElement other => other.Value,
+                _ => "",
+            });
+        }
+
+        return Whitespace().Replace(text.ToString(), " ").Trim();
+    }
+
+    [GeneratedRegex(@"\s+")]
+    private static partial Regex Whitespace();
+
+    [GeneratedRegex(@"^(-?[\d,]+(?:\.\d+)?) … ([\d,]+(?:\.\d+)?)(?=[;. ]|$)(?! (?:s|ms|min|h|day|days|characters)\b)")]
+    private static partial Regex PlainRange();
+}
