@@ -116,6 +116,12 @@ internal sealed partial class ChannelConnection(
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_disposed, typeof(RpcChannel));
+            if (_ready is { IsUsable: false } ended)
+            {
+                // It has ended, and its own word of it is still on the way: first the one is over, then the next begins.
+                Retire(ended);
+            }
+
             if (_connecting is not null)
             {
                 return (_connecting, default, null);
@@ -270,46 +276,51 @@ internal sealed partial class ChannelConnection(
         return capped * (0.8 + (0.4 * random.NextDouble()));
     }
 
-    /// <summary>The connection takes no new calls: it is disposed when the ones in flight are done.</summary>
     private void OnRetired(ClientConnection connection)
     {
         lock (_gate)
         {
-            if (_disposed || !ReferenceEquals(_ready, connection))
+            if (!_disposed && ReferenceEquals(_ready, connection))
             {
-                return;
+                Retire(connection);
             }
-
-            _ready = null;
-            if (time.GetElapsedTime(_readySince) >= YoungAge)
-            {
-                _failures = 0;
-                _changes.Enqueue((RpcChannelState.Idle, connection.GoAwayReason));
-            }
-            else if (connection.GoAwayReason is { } reason)
-            {
-                BackOff(Faults.Unavailable($"The server at {options.EndPoint} takes no calls: {reason}", mayHaveExecuted: false));
-                _changes.Enqueue((RpcChannelState.TransientFailure, reason));
-            }
-            else
-            {
-                _changes.Enqueue((RpcChannelState.Idle, null));
-            }
-
-            var disposal = Task.Run(() => RetireAsync(connection));
-            _disposals.Add(disposal);
-            _ = disposal.ContinueWith(
-                task =>
-                {
-                    lock (_gate)
-                    {
-                        _disposals.Remove(task);
-                    }
-                },
-                CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         }
 
         Notify();
+    }
+
+    /// <summary>
+    /// The connection takes no new calls: it is disposed when the ones in flight are done. Called under the lock.
+    /// </summary>
+    private void Retire(ClientConnection connection)
+    {
+        _ready = null;
+        if (time.GetElapsedTime(_readySince) >= YoungAge)
+        {
+            _failures = 0;
+            _changes.Enqueue((RpcChannelState.Idle, connection.GoAwayReason));
+        }
+        else if (connection.GoAwayReason is { } reason)
+        {
+            BackOff(Faults.Unavailable($"The server at {options.EndPoint} takes no calls: {reason}", mayHaveExecuted: false));
+            _changes.Enqueue((RpcChannelState.TransientFailure, reason));
+        }
+        else
+        {
+            _changes.Enqueue((RpcChannelState.Idle, null));
+        }
+
+        var disposal = Task.Run(() => RetireAsync(connection));
+        _disposals.Add(disposal);
+        _ = disposal.ContinueWith(
+            task =>
+            {
+                lock (_gate)
+                {
+                    _disposals.Remove(task);
+                }
+            },
+            CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
     }
 
     private async Task RetireAsync(ClientConnection connection)
