@@ -334,45 +334,6 @@ public sealed class InMemoryNetworkTests
     }
 
     [Fact]
-    public async Task WaitForIdle_ReturnsWhenEveryContinuationHasRun()
-    {
-        var (client, server) = await ConnectAsync();
-        var echoed = 0;
-        var serving = ServeAsync();
-        var calling = CallAsync();
-
-        await _network.WaitForIdleAsync(TestContext.Current.CancellationToken);
-
-        Assert.Equal(500, echoed);
-        Assert.True(calling.IsCompletedSuccessfully);
-        await client.CloseAsync(0);
-        await Assert.ThrowsAsync<TransportException>(() => serving);
-
-        async Task CallAsync()
-        {
-            for (var i = 0; i < 500; i++)
-            {
-                var stream = await client.OpenStreamAsync(TransportStreamDirection.Bidirectional);
-                var reading = stream.ReadAsync(new byte[1]).AsTask();
-                await stream.WriteAsync(new byte[1], endStream: true);
-                echoed += await reading;
-                await stream.DisposeAsync();
-            }
-        }
-
-        async Task ServeAsync()
-        {
-            while (true)
-            {
-                await using var stream = await server.AcceptStreamAsync();
-                var buffer = new byte[1];
-                await stream.ReadAsync(buffer);
-                await stream.WriteAsync(buffer, endStream: true);
-            }
-        }
-    }
-
-    [Fact]
     public void Conditions_OutOfRange_AreRefused()
     {
         Assert.Throws<ArgumentOutOfRangeException>(() => _network.Conditions = new LinkConditions { LossRate = 1 });
