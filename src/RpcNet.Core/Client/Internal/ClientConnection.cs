@@ -4,6 +4,8 @@ using System.Text;
 using Microsoft.Extensions.Logging;
 using RpcNet.Diagnostics;
 using RpcNet.Framing;
+using RpcNet.Serialization;
+using RpcNet.Server;
 using RpcNet.Transports;
 
 namespace RpcNet.Client.Internal;
@@ -45,7 +47,6 @@ internal sealed partial class ClientConnection : IAsyncDisposable
 
     public ITransportConnection Transport => _transport;
 
-    public IRpcSerializer Serializer => _options.Serializer;
 
     public RpcLimits Limits => _options.Limits;
 
@@ -230,6 +231,15 @@ internal sealed partial class ClientConnection : IAsyncDisposable
             $"The connection to {_options.EndPoint} was lost: {Faults.Describe(e)}.", mayHaveExecuted: true, e),
         _ => Faults.Unavailable($"The connection to {_options.EndPoint} failed: {error.Message}", mayHaveExecuted: true, error),
     });
+
+    /// <summary>The codec of a method's calls: RpcNet's own services speak the default one, whatever the application chose.</summary>
+    public IRpcSerializer SerializerOf(RpcMethod method)
+    {
+        var serializer = _options.Serializer;
+        return ReferenceEquals(serializer, MessagePackRpcSerializer.Default) || !BuiltInServices.Contains(method)
+            ? serializer
+            : MessagePackRpcSerializer.Default;
+    }
 
     private static void CompleteFailed(PendingCall call, RpcFaultException failure) =>
         call.CompleteWith(Faults.Unavailable(failure.Message, mayHaveExecuted: !call.Lane.Writer.IsUnsent(call.Ticket), failure.InnerException));
