@@ -13,7 +13,6 @@ namespace RpcNet.Transports.Tests.Hostile;
 /// </summary>
 public abstract class HostileListenerTests : IAsyncLifetime
 {
-    private const long MemoryLimit = 192 << 20;
     private static readonly SslApplicationProtocol s_alpn = new("rpcnet-hostile/1");
     private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(60);
     private ITransportListener? _listener;
@@ -22,6 +21,9 @@ public abstract class HostileListenerTests : IAsyncLifetime
     protected static int Scale { get; } = Environment.GetEnvironmentVariable("RPCNET_TESTS") == "all" ? 200 : 1;
 
     protected abstract string? UnsupportedReason { get; }
+
+    /// <summary>Bytes that an attack may make the process grow by.</summary>
+    protected abstract long MemoryLimit { get; }
 
     public ValueTask InitializeAsync()
     {
@@ -69,6 +71,16 @@ public abstract class HostileListenerTests : IAsyncLifetime
         var listener = await ListenAsync(transport);
 
         await AttackAsync(listener, 200, 20 * Scale, _ => forge.Next());
+    }
+
+    [Fact]
+    public async Task Initials_WithoutTransportParameters_OthersAreServed()
+    {
+        var transport = CreateTransport();
+        var forge = await InitialForge.CreateAsync(transport, s_alpn);
+        var listener = await ListenAsync(transport);
+
+        await AttackAsync(listener, 10, 2, _ => forge.NextWithoutTransportParameters());
     }
 
     [Fact]
@@ -260,6 +272,9 @@ public abstract class HostileListenerTests : IAsyncLifetime
 public sealed class SystemNetQuicHostileListenerTests : HostileListenerTests
 {
     protected override string? UnsupportedReason => SystemNetQuicTransport.UnsupportedReason;
+
+    // A half-open handshake costs it about 65 KiB, and only msquic itself bounds their number.
+    protected override long MemoryLimit => 512 << 20;
 
     protected override ITransport CreateTransport() => new SystemNetQuicTransport();
 }

@@ -48,6 +48,28 @@ internal sealed class InitialForge
     /// <summary>The first packet of a client that never was.</summary>
     public byte[] Next() => Make(InitialPacket.CryptoFrame(NextHello(out var scid)), scid);
 
+    /// <summary>A first packet whose hello lacks QUIC's transport parameters: the extension has another number.</summary>
+    public byte[] NextWithoutTransportParameters()
+    {
+        var hello = NextHello(out var scid);
+        var rest = hello.AsSpan();
+        while (true)
+        {
+            // Extension 0x0039 is the one that reaches over the connection id.
+            var at = rest.IndexOf((ReadOnlySpan<byte>)[0x00, 0x39]);
+            Assert.True(at >= 0, "The client's hello holds no transport parameters.");
+            var start = hello.Length - rest.Length + at;
+            var length = (hello[start + 2] << 8) | hello[start + 3];
+            if (start < _scidAt && start + 4 + length > _scidAt)
+            {
+                (hello[start], hello[start + 1]) = (0x5a, 0x5a);
+                return Make(InitialPacket.CryptoFrame(hello), scid);
+            }
+
+            rest = rest[(at + 1)..];
+        }
+    }
+
     /// <summary>A first packet whose hello is harmed in a few places.</summary>
     public byte[] NextWithHarmedHello()
     {

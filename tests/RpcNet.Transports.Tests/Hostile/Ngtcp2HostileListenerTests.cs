@@ -10,6 +10,8 @@ public sealed class Ngtcp2HostileListenerTests : HostileListenerTests
 
     protected override string? UnsupportedReason => Ngtcp2Transport.UnsupportedReason;
 
+    protected override long MemoryLimit => 128 << 20;
+
     [Fact]
     public async Task Handshakes_HalfOpenBeyondTheThreshold_AreAskedForRetry()
     {
