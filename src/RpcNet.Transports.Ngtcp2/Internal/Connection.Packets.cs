@@ -13,6 +13,7 @@ internal sealed unsafe partial class Connection
 
     private bool _statelessReset;
     private bool _handshakeCompleted;
+    private bool _lacksParameters;
     private bool _refused;
     private ulong _heardAt;
     private bool _hearsKeepAlives;
@@ -247,7 +248,7 @@ internal sealed unsafe partial class Connection
             case NgError.DiscardPacket:
                 return;
             case NgError.Crypto:
-                var alert = NgApi.GetTlsAlert(_native);
+                var alert = _lacksParameters ? QuicError.AlertMissingExtension : NgApi.GetTlsAlert(_native);
                 var failure = Failures.FromAlert(alert, byPeer: false);
                 if (_tls?.Refusal is { } refusal)
                 {
