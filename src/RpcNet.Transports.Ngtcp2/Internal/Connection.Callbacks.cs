@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using RpcNet.Transports.Ngtcp2.Internal.Native;
@@ -99,7 +100,8 @@ internal sealed unsafe partial class Connection
             try
             {
                 var connection = Of(userData);
-                ConnectionIds.Fill(id, (int)length);
+                Debug.Assert(length == ConnectionIds.Length, "ids have one length");
+                connection._owner.NewId(id);
                 connection.ResetToken(id, token);
                 connection.AddRoute(CidKey.From(id));
                 return 0;

@@ -52,7 +52,7 @@ internal sealed unsafe partial class Connection
 
     /// <summary>Answers a client's first packet, which the caller then hands to <see cref="Receive"/>.</summary>
     public static Connection Accept(
-        EndpointLoop loop, UdpSocket socket, Listener owner, TransportListenerOptions options, in SockAddr local,
+        EndpointLoop loop, UdpSocket socket, ListenerShard owner, TransportListenerOptions options, in SockAddr local,
         in SockAddr remote, NgPacketHeader* header, AddressProof proof, NgCid* originalDcid)
     {
         loop.AssertOwned();
@@ -62,7 +62,7 @@ internal sealed unsafe partial class Connection
             Proof = proof,
         };
         NgCid scid;
-        ConnectionIds.Fill(&scid, ConnectionIds.Length);
+        owner.NewId(&scid);
         connection._tls = TlsSession.CreateServer(options, owner.TicketKeys);
         var settings = connection.Settings();
         var parameters = connection.TransportParams();
@@ -214,7 +214,7 @@ internal sealed unsafe partial class Connection
         }
 
         var token = stackalloc byte[NgCrypto.MaxRegularToken];
-        var length = ((Listener)_owner).WriteAddressToken(token, in _remote, _loop);
+        var length = ((ListenerShard)_owner).WriteAddressToken(token, in _remote, _loop);
         if (length > 0)
         {
             _ = NgApi.SubmitNewToken(_native, token, (nuint)length);

@@ -18,6 +18,13 @@ internal sealed unsafe partial class Connection
     private ulong _heardAt;
     private bool _hearsKeepAlives;
     private ulong _idleTimeout;
+    private ulong _sentUnderKeys;
+
+    /// <summary>Key updates that this side began by <see cref="Ngtcp2TransportOptions.KeyUpdateBytes"/>. Loop's thread.</summary>
+    public int KeyUpdates { get; private set; }
+
+    /// <summary>The largest UDP payload that the path is known to carry. Loop's thread, while the connection is not freed.</summary>
+    public int PathPayload => (int)NgApi.GetPathMaxUdpPayload(_native);
 
     /// <summary>
     /// When the peer's silence ends the connection. Sending restarts the library's idle timer once (RFC 9000 section
@@ -111,11 +118,23 @@ internal sealed unsafe partial class Connection
             return;
         }
 
+        RenewKeys();
         NgApi.UpdatePacketTxTime(_native, _loop.Now);
         _loop.SetTimer(this, Math.Min(NgApi.GetExpiry(_native), SilentAt));
         if (more)
         {
             _loop.ScheduleWrite(this);
+        }
+    }
+
+    // Too soon after the last update, or while the peer has not confirmed it, the library refuses: then at a later turn.
+    private void RenewKeys()
+    {
+        if (_sentUnderKeys >= (ulong)_loop.Options.KeyUpdateBytes && _loop.Options.KeyUpdateBytes != 0 && _confirmed
+            && NgApi.InitiateKeyUpdate(_native, _loop.Now) == 0)
+        {
+            _sentUnderKeys = 0;
+            KeyUpdates++;
         }
     }
 
@@ -198,6 +217,7 @@ internal sealed unsafe partial class Connection
             return;
         }
 
+        _sentUnderKeys += (ulong)(end - start);
         var error = _socket.Send(start, (int)(end - start), segment, ecn, remote, local);
         if (error != 0)
         {

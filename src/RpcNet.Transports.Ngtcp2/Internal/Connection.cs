@@ -190,8 +190,11 @@ internal sealed partial class Connection : TimerEntry, ITransportConnection
 }
 
 /// <summary>What made a connection: a listener or the client's endpoint. Called on the loop's thread.</summary>
-internal abstract class ConnectionOwner
+internal abstract unsafe class ConnectionOwner
 {
+    /// <summary>Makes an id for a connection.</summary>
+    public virtual void NewId(NgCid* id) => ConnectionIds.Fill(id, ConnectionIds.Length);
+
     /// <summary>A connection id by which packets find the connection from now on.</summary>
     public virtual void AddRoute(CidKey id, Connection connection)
     {

@@ -251,6 +251,14 @@ internal sealed unsafe partial class EndpointLoop
         }
     }
 
+    /// <summary>Gives everything back, in place of <see cref="Start"/>.</summary>
+    public void Discard()
+    {
+        ProcessExit.Remove(this);
+        Free();
+        _ended.TrySetResult();
+    }
+
     private void Free()
     {
         LibC.Close(_epollFd);

@@ -154,6 +154,10 @@ internal static unsafe partial class NgApi
     [SuppressGCTransition]
     public static partial NgPath* GetPath(nint connection);
 
+    [LibraryImport(Library, EntryPoint = "ngtcp2_conn_get_path_max_tx_udp_payload_size")]
+    [SuppressGCTransition]
+    public static partial nuint GetPathMaxUdpPayload(nint connection);
+
     [LibraryImport(Library, EntryPoint = "ngtcp2_conn_get_ccerr")]
     [SuppressGCTransition]
     public static partial NgConnectionCloseError* GetCloseError(nint connection);
