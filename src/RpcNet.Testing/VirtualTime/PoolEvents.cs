@@ -132,7 +132,6 @@ internal sealed class PoolEvents : EventListener
         }
     }
 
-    // Between two items: whatever the thread did before has ended.
     private static void Dequeued(long item)
     {
         WorkTracker? tracker = null;
@@ -148,15 +147,8 @@ internal sealed class PoolEvents : EventListener
             }
         }
 
-        if (tracker is not null)
-        {
-            ThreadWork.Current.Adopt(tracker);
-            tracker.End();
-        }
-        else if (ThreadWork.CurrentTracker is not null)
-        {
-            ThreadWork.Current.Become(null);
-        }
+        ThreadWork.Current.Adopt(tracker);
+        tracker?.End();
     }
 
     private static bool Probe(WorkTracker tracker, bool foreign, out bool adopted)

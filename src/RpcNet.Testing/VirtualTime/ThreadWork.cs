@@ -23,19 +23,27 @@ internal sealed class ThreadWork
     /// <summary>The calling thread's.</summary>
     public static ThreadWork Current => t_current ??= new ThreadWork();
 
-    /// <summary>The calling thread's tracker, from what the runtime has told so far.</summary>
-    public static WorkTracker? CurrentTracker => t_current?._tracker;
+    /// <summary>Whose work the calling thread does, if anybody's.</summary>
+    public static WorkTracker? CurrentTracker
+    {
+        get
+        {
+            // A thread that the pool retires queues the rest of its items again: that is nobody's work.
+            t_current?.LeaveIfEnded();
+            return t_current?._tracker;
+        }
+    }
 
     public bool IsOf(WorkTracker tracker) => _tracker == tracker;
 
-    /// <summary>The thread's context has changed.</summary>
+    /// <summary>The thread's context has changed. What happens to it within an item that was adopted does not matter.</summary>
     public void Become(WorkTracker? tracker)
     {
         WorkTracker? left;
         lock (_gate)
         {
             left = _tracker;
-            if (left == tracker)
+            if (left == tracker || (_adopted && tracker is null))
             {
                 return;
             }
@@ -49,38 +57,53 @@ internal sealed class ThreadWork
     }
 
     /// <summary>
-    /// The thread, of the pool and between two items, has taken one of that tracker's. The context that it is given here ends
-    /// with the item, and ends unnoticed only where the item brings a context of its own that knows no tracker. The pool takes
-    /// the name back as well.
+    /// The thread, of the pool and between two items, has taken one of that tracker's, or one of nobody's. What it did before has
+    /// ended.
     /// </summary>
-    public void Adopt(WorkTracker tracker)
+    /// <remarks>
+    /// An item is in flight until the thread takes the next one or, as <see cref="LeaveIfEnded"/> finds, until the pool has
+    /// given the thread its old name again. The end of the item's context is no sign: a task completes, and runs what waits for
+    /// it, after that; and an item may bring a context that knows no tracker.
+    /// </remarks>
+    public void Adopt(WorkTracker? tracker)
     {
-        Thread.CurrentThread.Name = NameAtWork;
-        WorkTracker.Current = tracker;
-        Become(tracker);
-        lock (_gate)
+        if (tracker is not null)
         {
-            _adopted = true;
+            Thread.CurrentThread.Name = NameAtWork;
         }
 
-        tracker.AddAdopter(this);
+        WorkTracker? left;
+        lock (_gate)
+        {
+            left = _tracker;
+            tracker?.Begin();
+            _tracker = tracker;
+            _adopted = tracker is not null;
+        }
+
+        left?.End();
+        if (tracker is not null)
+        {
+            WorkTracker.Current = tracker;
+            tracker.AddAdopter(this);
+        }
     }
 
-    /// <summary>Asked from another thread: has the item ended that this one adopted?</summary>
-    public void LeaveIfEnded(WorkTracker tracker)
+    /// <summary>Asked from any thread: has the item ended that this one adopted?</summary>
+    public void LeaveIfEnded()
     {
+        WorkTracker? left = null;
         lock (_gate)
         {
-            if (_tracker != tracker || !_adopted || s_nameInPool is null || _thread.Name != s_nameInPool)
+            if (_adopted && _thread.Name == s_nameInPool)
             {
-                return;
+                left = _tracker;
+                _tracker = null;
+                _adopted = false;
             }
-
-            _tracker = null;
-            _adopted = false;
         }
 
-        tracker.End();
+        left?.End();
     }
 
     /// <summary>Remembers the name of an idle thread of the pool.</summary>

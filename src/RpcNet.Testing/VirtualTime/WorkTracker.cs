@@ -10,8 +10,8 @@ namespace RpcNet.Testing.VirtualTime;
 /// <para>
 /// The cluster's code is known by its <see cref="ExecutionContext"/>, in which an <see cref="AsyncLocal{T}"/> names the tracker:
 /// the runtime carries it along all that the code causes, and tells each thread when it comes to bear it and when it ceases to.
-/// An item that such a thread queues counts from then on (<see cref="PoolEvents"/>), and the thread that takes it bears the
-/// tracker until the item has ended. The count of an item is added before that of its cause is taken away, so that zero is
+/// An item that such a thread queues counts from then on (<see cref="PoolEvents"/>), and the thread that takes it counts until
+/// the item has ended. The count of an item is added before that of its cause is taken away, so that zero is
 /// never passed through: at zero nothing can move unless something outside moves it.
 /// </para>
 /// <para>
@@ -21,12 +21,13 @@ namespace RpcNet.Testing.VirtualTime;
 /// </remarks>
 internal sealed class WorkTracker : IDisposable
 {
+    private const int SpinsBeforeSleep = 200;
+
     private static readonly AsyncLocal<WorkTracker?> s_current =
         new(static change => ThreadWork.Current.Become(change.CurrentValue));
 
     private readonly Lock _adoptersGate = new();
     private readonly HashSet<ThreadWork> _adopters = [];
-    private readonly object _idle = new();
     private long _inFlight;
     private long _queued;
     private int _disposed;
@@ -52,16 +53,7 @@ internal sealed class WorkTracker : IDisposable
 
     public void Begin() => Interlocked.Increment(ref _inFlight);
 
-    public void End()
-    {
-        if (Interlocked.Decrement(ref _inFlight) == 0)
-        {
-            lock (_idle)
-            {
-                Monitor.PulseAll(_idle);
-            }
-        }
-    }
+    public void End() => Interlocked.Decrement(ref _inFlight);
 
     public void CountQueued() => Interlocked.Increment(ref _queued);
 
@@ -78,21 +70,17 @@ internal sealed class WorkTracker : IDisposable
     public bool WaitForIdle(TimeSpan patience)
     {
         var began = TimeProvider.System.GetTimestamp();
+        var spin = new SpinWait();
         while (InFlight != 0)
         {
-            lock (_idle)
-            {
-                if (InFlight == 0 || Monitor.Wait(_idle, millisecondsTimeout: 2))
-                {
-                    continue;
-                }
-            }
-
+            // The end of an item on a thread of the pool is found, not told; most are short.
             Sweep();
             if (InFlight != 0 && TimeProvider.System.GetElapsedTime(began) > patience)
             {
                 return false;
             }
+
+            spin.SpinOnce(SpinsBeforeSleep);
         }
 
         return true;
@@ -118,7 +106,6 @@ internal sealed class WorkTracker : IDisposable
         }
     }
 
-    // A thread that took an item of a foreign context is not told when that item ends; its name tells.
     private void Sweep()
     {
         ThreadWork[] adopters;
@@ -129,7 +116,7 @@ internal sealed class WorkTracker : IDisposable
 
         foreach (var thread in adopters)
         {
-            thread.LeaveIfEnded(this);
+            thread.LeaveIfEnded();
         }
     }
 
