@@ -24,7 +24,9 @@ public enum Ngtcp2RetryPolicy
     /// <summary>While more handshakes than <see cref="Ngtcp2TransportOptions.RetryThreshold"/> are under way.</summary>
     UnderLoad,
 
-    /// <summary>Every time; costs one round trip a handshake.</summary>
+    /// <summary>
+    /// Every time that the client does not bring a token from an earlier connection; costs one round trip a handshake.
+    /// </summary>
     Always,
 
     /// <summary>Not at all.</summary>
@@ -51,11 +53,40 @@ public sealed class Ngtcp2TransportOptions
     public int MaxHalfOpenConnections { get; init; } = 4096;
 
     /// <summary>
-    /// The secret from which Retry tokens and stateless reset tokens are derived. With a key that outlives a restart, peers
-    /// of the process before learn at once that their connections are gone.
+    /// The secret from which Retry tokens, address tokens, stateless reset tokens and, without
+    /// <see cref="SessionTicketKey"/>, the key of session tickets are derived. With a key that outlives a restart, peers of
+    /// the process before learn at once that their connections are gone.
     /// </summary>
     /// <value>Default empty: a random one per transport; otherwise at least 32 bytes.</value>
     public ReadOnlyMemory<byte> SecretKey { get; init; }
+
+    /// <summary>
+    /// Whether listeners give out session tickets (RFC 8446 section 2.2), with which a client's next handshake needs no
+    /// certificates and about half the work. A resumed connection bears the certificates of the first one, and both sides'
+    /// validators judge them anew. A ticket no longer counts once the listener's certificate is another one.
+    /// </summary>
+    /// <value>Default true.</value>
+    public bool SessionTickets { get; init; } = true;
+
+    /// <summary>
+    /// Gives the secret that session tickets are encrypted under, of at least 32 bytes; called for every handshake, from
+    /// several threads. Listeners of one name that give the same one can resume each other's sessions. To rotate, give
+    /// another one: tickets of before cost a full handshake. The key in use changes within it every 18 hours, and a ticket
+    /// lasts 6 hours.
+    /// </summary>
+    /// <value>Default null: derived from <see cref="SecretKey"/>.</value>
+    public Func<ReadOnlyMemory<byte>>? SessionTicketKey { get; init; }
+
+    /// <summary>Servers of which outgoing connections keep tickets and address tokens, up to 4 of each; a ticket takes some 2 KiB.</summary>
+    /// <value>Default 256; 0 … 65,536; 0 never resumes.</value>
+    public int ResumptionCacheSize { get; init; } = 256;
+
+    /// <summary>
+    /// How long the token that a listener gives to each client (NEW_TOKEN, RFC 9000 section 8.1.3) spares that client's
+    /// later connections a Retry.
+    /// </summary>
+    /// <value>Default 1 h; 0 … 7 days; 0 gives out none and accepts none.</value>
+    public TimeSpan AddressTokenLifetime { get; init; } = TimeSpan.FromHours(1);
 
     /// <summary>Bytes of one stream that the engine buffers until the peer has acknowledged them; a writer waits beyond.</summary>
     /// <value>Default 512 KiB; 16 KiB … 16 MiB.</value>
@@ -86,6 +117,11 @@ public sealed class Ngtcp2TransportOptions
         Require(RetryThreshold >= 0, nameof(RetryThreshold), "must be at least 0");
         Require(MaxHalfOpenConnections >= 1, nameof(MaxHalfOpenConnections), "must be at least 1");
         Require(SecretKey.Length is 0 or >= 32, nameof(SecretKey), "must be empty or at least 32 bytes long");
+        Require(ResumptionCacheSize is >= 0 and <= 65536, nameof(ResumptionCacheSize), "must be 0 to 65,536");
+        Require(
+            AddressTokenLifetime >= TimeSpan.Zero && AddressTokenLifetime <= TimeSpan.FromDays(7),
+            nameof(AddressTokenLifetime),
+            "must be 0 to 7 days");
         Require(StreamSendBufferSize is >= 16 << 10 and <= 16 << 20, nameof(StreamSendBufferSize), "must be 16 KiB to 16 MiB");
         Require(MaxUdpPayloadSize is >= 1200 and <= 1452, nameof(MaxUdpPayloadSize), "must be 1,200 to 1,452 bytes");
         Require(SocketBufferSize > 0, nameof(SocketBufferSize), "must be positive");

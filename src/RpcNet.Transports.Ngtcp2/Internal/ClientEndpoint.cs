@@ -10,6 +10,8 @@ namespace RpcNet.Transports.Ngtcp2.Internal;
 /// </summary>
 internal sealed class ClientEndpoint : ConnectionOwner
 {
+    private const int MaxResets = 3;
+
     private readonly Lock _gate = new();
     private readonly Ngtcp2TransportOptions _engine;
     private readonly byte[] _secret;
@@ -24,7 +26,11 @@ internal sealed class ClientEndpoint : ConnectionOwner
         _secret = secret;
         _logger = logger;
         _timeProvider = timeProvider;
+        Resumption = new ResumptionCache(engine.ResumptionCacheSize);
     }
+
+    /// <summary>What earlier connections left for later ones.</summary>
+    public ResumptionCache Resumption { get; }
 
     public override ReadOnlySpan<byte> ResetKey => _secret;
 
@@ -49,12 +55,19 @@ internal sealed class ClientEndpoint : ConnectionOwner
         };
         var addresses = await ResolveAsync(options.EndPoint, cancellationToken).ConfigureAwait(false);
         var start = _timeProvider.GetTimestamp();
+        var resets = 0;
         for (var i = 0; ; i++)
         {
+            var attempt = new Attempt();
             try
             {
-                return await AttemptAsync(options, addresses[i % addresses.Length], host, start, cancellationToken)
+                return await AttemptAsync(attempt, options, addresses[i % addresses.Length], host, start, cancellationToken)
                     .ConfigureAwait(false);
+            }
+            catch (TransportException) when (attempt.Connection is { WasResetInHandshake: true } && resets++ < MaxResets)
+            {
+                // The server lost this handshake, by a restart or under load. It has not said no: it is asked again.
+                i--;
             }
             catch (TransportException e) when (e.Error is TransportError.ConnectionRefused && i + 1 < addresses.Length)
             {
@@ -82,13 +95,14 @@ internal sealed class ClientEndpoint : ConnectionOwner
     }
 
     private async Task<Connection> AttemptAsync(
-        TransportConnectOptions options, IPEndPoint remote, string host, long start, CancellationToken cancellationToken)
+        Attempt attempt, TransportConnectOptions options, IPEndPoint remote, string host, long start, CancellationToken cancellationToken)
     {
         var sink = new Sink();
         var loop = Acquire();
         var started = new TaskCompletionSource<Connection>(TaskCreationOptions.RunContinuationsAsynchronously);
         loop.Post(() => Start(loop, sink, options, remote, host, started));
         var connection = await started.Task.ConfigureAwait(false);
+        attempt.Connection = connection;
         try
         {
             var limit = options.HandshakeTimeout == Timeout.InfiniteTimeSpan
@@ -206,6 +220,11 @@ internal sealed class ClientEndpoint : ConnectionOwner
         }
 
         throw new TransportException(TransportError.HostNotFound, $"The host name '{dns.Host}' has no address.");
+    }
+
+    private sealed class Attempt
+    {
+        public Connection? Connection { get; set; }
     }
 
     private sealed class Sink : IPacketSink

@@ -29,6 +29,7 @@ internal sealed unsafe partial class Connection
             {
                 table->ClientInitial = NativeLibraries.CryptoExport("ngtcp2_crypto_client_initial_cb");
                 table->RecvRetry = NativeLibraries.CryptoExport("ngtcp2_crypto_recv_retry_cb");
+                table->RecvNewToken = (nint)(delegate* unmanaged[Cdecl]<nint, byte*, nuint, nint, int>)&RecvNewToken;
             }
 
             // Passed on as they are, so that crypto never enters managed code.
@@ -149,6 +150,20 @@ internal sealed unsafe partial class Connection
         {
             Of(userData)._statelessReset = true;
             return 0;
+        }
+
+        [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+        private static int RecvNewToken(nint native, byte* token, nuint length, nint userData)
+        {
+            try
+            {
+                Of(userData)._tokenReceived?.Invoke(new ReadOnlySpan<byte>(token, (int)length).ToArray());
+                return 0;
+            }
+            catch (Exception e)
+            {
+                return Failed(userData, e);
+            }
         }
 
         // The peer has moved to another address, by migration or because a NAT between gave it another one.

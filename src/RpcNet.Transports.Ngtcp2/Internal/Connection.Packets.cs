@@ -25,6 +25,9 @@ internal sealed unsafe partial class Connection
     /// </summary>
     private ulong SilentAt => _established && _hearsKeepAlives ? _heardAt + _idleTimeout : ulong.MaxValue;
 
+    /// <summary>Whether the peer forgot the connection before its handshake was done.</summary>
+    public bool WasResetInHandshake => _statelessReset && !_established;
+
     /// <summary>Processes one received packet.</summary>
     public void Receive(in SockAddr local, in SockAddr remote, byte ecn, byte* data, int length)
     {

@@ -99,7 +99,8 @@ internal sealed partial class Connection : TimerEntry, ITransportConnection
         var taken = _incoming.TakeAsync(cancellationToken);
         return taken.IsCompletedSuccessfully ? new ValueTask<ITransportStream>(Accepted(taken.Result)) : Wait(taken);
 
-        async ValueTask<ITransportStream> Wait(ValueTask<Stream> pending) => Accepted(await pending.ConfigureAwait(false));
+        // On the caller's context, as a bare source would: who has one keeps off the thread pool.
+        async ValueTask<ITransportStream> Wait(ValueTask<Stream> pending) => Accepted(await pending.ConfigureAwait(true));
 
         static Stream Accepted(Stream stream)
         {

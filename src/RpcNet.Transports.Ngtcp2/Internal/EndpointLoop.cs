@@ -58,7 +58,8 @@ internal sealed unsafe partial class EndpointLoop
 
     public ILogger Logger { get; }
 
-    public TimeProvider TimeProvider => _timeProvider;
+    /// <summary>Nanoseconds since 1970, for tokens: they mean the same to a process that was restarted with the same key.</summary>
+    public ulong WallClock() => (ulong)(_timeProvider.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks * 100;
 
     public ChunkPool Chunks { get; } = new();
 

@@ -21,6 +21,7 @@ internal sealed class Listener : ConnectionOwner, ITransportListener
         Options = options;
         Engine = engine;
         _secret = secret;
+        TicketKeys = engine.SessionTickets ? new TicketKeys(engine.SessionTicketKey ?? (() => _secret)) : null;
         _logger = logger;
         _port = ListenerPort.Claim(options.EndPoint, engine, logger, timeProvider);
         _port.Attach(this);
@@ -30,6 +31,9 @@ internal sealed class Listener : ConnectionOwner, ITransportListener
     public TransportListenerOptions Options { get; }
 
     public Ngtcp2TransportOptions Engine { get; }
+
+    /// <summary>What session tickets are encrypted with; null when none are issued.</summary>
+    public TicketKeys? TicketKeys { get; }
 
     public IPEndPoint LocalEndPoint => _port.LocalEndPoint;
 
@@ -77,6 +81,24 @@ internal sealed class Listener : ConnectionOwner, ITransportListener
     }
 
     public override void OnFreed(Connection connection, UdpSocket socket) => _connections.Remove(connection);
+
+    /// <summary>Writes a token with which the client may show on a later connection that it receives at its address.</summary>
+    /// <returns>Its length; 0 when there is none to give.</returns>
+    public unsafe int WriteAddressToken(byte* token, in SockAddr remote, EndpointLoop loop)
+    {
+        if (Engine.AddressTokenLifetime == TimeSpan.Zero)
+        {
+            return 0;
+        }
+
+        fixed (byte* secret = _secret)
+        fixed (SockAddr* address = &remote)
+        {
+            var length = NgCrypto.GenerateRegularToken(
+                token, secret, (nuint)_secret.Length, (byte*)address, address->Length, loop.WallClock());
+            return (int)Math.Max(length, 0);
+        }
+    }
 
     public void LogAcceptFailure(SockAddr remote, Exception e) => Ngtcp2Log.AcceptFailed(_logger, remote.ToEndPoint(), e);
 

@@ -64,19 +64,23 @@ internal sealed unsafe partial class ListenerPort
         }
 
         NgCid originalDcid;
-        var validated = false;
+        var proof = AddressProof.None;
         if (header.TokenLen > 0 && header.Token[0] == NgCrypto.TokenMagicRetry2)
         {
-            if (!VerifyToken(listener, &header, in remote, &originalDcid))
+            if (!VerifyRetryToken(listener, &header, in remote, &originalDcid))
             {
                 Refuse(in local, in remote, &header, QuicError.InvalidToken);
                 return;
             }
 
-            validated = true;
+            proof = AddressProof.Retry;
+        }
+        else if (header.TokenLen > 0 && VerifyRegularToken(listener, &header, in remote))
+        {
+            proof = AddressProof.EarlierConnection;
         }
 
-        if (!validated && NeedsRetry(listener))
+        if (proof == AddressProof.None && NeedsRetry(listener))
         {
             SendRetry(listener, in local, in remote, &header);
             return;
@@ -97,7 +101,7 @@ internal sealed unsafe partial class ListenerPort
         {
             listener.HalfOpen++;
             var connection = Connection.Accept(
-                Loop, _socket, listener, listener.Options, in local, in remote, &header, validated ? &originalDcid : null);
+                Loop, _socket, listener, listener.Options, in local, in remote, &header, proof, &originalDcid);
             listener.Add(connection);
             connection.Receive(in local, in remote, ecn, data, length);
         }
@@ -115,17 +119,31 @@ internal sealed unsafe partial class ListenerPort
         _ => false,
     };
 
-    // Tokens are dated by the wall clock, so that they mean the same to a process that was restarted with the same key.
-    private ulong WallClock() => (ulong)(Loop.TimeProvider.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks * 100;
+    // An unreadable or outdated one is no offence: the client is as unknown as any (RFC 9000 section 8.1.3).
+    private bool VerifyRegularToken(Listener listener, NgPacketHeader* header, in SockAddr remote)
+    {
+        if (header->Token[0] != NgCrypto.TokenMagicRegular || listener.Engine.AddressTokenLifetime == TimeSpan.Zero)
+        {
+            return false;
+        }
 
-    private bool VerifyToken(Listener listener, NgPacketHeader* header, in SockAddr remote, NgCid* originalDcid)
+        fixed (byte* secret = listener.ResetKey)
+        fixed (SockAddr* address = &remote)
+        {
+            return NgCrypto.VerifyRegularToken(
+                header->Token, header->TokenLen, secret, (nuint)listener.ResetKey.Length, (byte*)address, address->Length,
+                (ulong)listener.Engine.AddressTokenLifetime.Ticks * 100, Loop.WallClock()) == 0;
+        }
+    }
+
+    private bool VerifyRetryToken(Listener listener, NgPacketHeader* header, in SockAddr remote, NgCid* originalDcid)
     {
         fixed (byte* secret = listener.ResetKey)
         fixed (SockAddr* address = &remote)
         {
             return NgCrypto.VerifyRetryToken(
                 originalDcid, header->Token, header->TokenLen, secret, (nuint)listener.ResetKey.Length, header->Version, (byte*)address,
-                address->Length, &header->Dcid, RetryTokenLifetime, WallClock()) == 0;
+                address->Length, &header->Dcid, RetryTokenLifetime, Loop.WallClock()) == 0;
         }
     }
 
@@ -140,7 +158,7 @@ internal sealed unsafe partial class ListenerPort
         {
             tokenLength = NgCrypto.GenerateRetryToken(
                 token, secret, (nuint)listener.ResetKey.Length, header->Version, (byte*)address, address->Length, &scid, &header->Dcid,
-                WallClock());
+                Loop.WallClock());
         }
 
         if (tokenLength > 0)

@@ -6,7 +6,7 @@ namespace RpcNet.Testing.Tests.Cluster;
 /// <summary>Time stands still while anything is in flight, by whatever way the work goes on.</summary>
 public sealed class IdleTests
 {
-    private const int Hops = 300;
+    private const int Hops = 100;
 
     public static TheoryData<string> Ways =>
     [

@@ -51,13 +51,15 @@ internal sealed partial class ClientConnection
                 return null;
             }
 
+            var flags = Compression.Compress(buffer, extensionLength);
+            payloadLength = buffer.Count - extensionLength;
             var methodId = lane.GetMethodId(method);
             call = UnaryCall<TRequest, TResponse>.Rent(method);
             var deadline = timeout is { } t ? _deadlines.DeadlineAfter(t) : long.MaxValue;
             call.Attach(this, lane, setup, deadline, cancellationToken);
             _calls.Activate(slot, call, deadline);
             var header = FrameHeader.Create(
-                FrameType.Request, FrameFlags.None, extensionLength, payloadLength, call.CallId, methodId);
+                FrameType.Request, flags, extensionLength, payloadLength, call.CallId, methodId);
             var span = buffer.WrittenSpan;
             var appended = lane.Writer.Append(
                 header, span[..extensionLength], span[extensionLength..], inline: _calls.Used <= 2, out var ticket);
@@ -257,11 +259,13 @@ internal sealed partial class ClientConnection
 
     private async Task ReadLargeResponseAsync(ITransportStream stream, FrameReader reader)
     {
-        var id = await reader.ReadVarIntAsync(CancellationToken.None).ConfigureAwait(false)
-            ?? throw new RpcProtocolException("A response's stream ended before its call id.");
-        var callId = id <= uint.MaxValue ? (uint)id : throw new RpcProtocolException($"A response's stream names the call {id}.");
+        uint? named = null;
         try
         {
+            var id = await reader.ReadVarIntAsync(CancellationToken.None).ConfigureAwait(false)
+                ?? throw new RpcProtocolException("A response's stream ended before its call id.");
+            var callId = id <= uint.MaxValue ? (uint)id : throw new RpcProtocolException($"A response's stream names the call {id}.");
+            named = callId;
             if (IsAwaited(callId))
             {
                 var frame = await reader.ReadAsync(CancellationToken.None).ConfigureAwait(false)
@@ -282,7 +286,7 @@ internal sealed partial class ClientConnection
             // A server that gives up on a response says so on the lane; if it had promised the response there, it is lost.
             lock (_largeGate)
             {
-                if (!_largeResponses.Remove(callId, out var broken))
+                if (named is not { } callId || !_largeResponses.Remove(callId, out var broken))
                 {
                     return;
                 }

@@ -77,6 +77,8 @@ internal sealed partial class ClientConnection : IAsyncDisposable
     /// <summary>The largest message that may be sent.</summary>
     public int MaxMessageBytes { get; private set; }
 
+    public PayloadCompression Compression { get; private set; } = PayloadCompression.None;
+
     /// <summary>Frames that came for calls that had already ended.</summary>
     public long LateFrames => Interlocked.Read(ref _lateFrames);
 
@@ -235,11 +237,12 @@ internal sealed partial class ClientConnection : IAsyncDisposable
     private async Task OpenAsync(CancellationToken cancellationToken)
     {
         _accepting = AcceptStreamsAsync();
-        _control = await ControlStream.OpenAsync(_transport, PeerSettings.From(Limits), cancellationToken).ConfigureAwait(false);
+        _control = await ControlStream.OpenAsync(_transport, PeerSettings.From(Limits, _options.Compression), cancellationToken).ConfigureAwait(false);
         _peer = await _peerSettings.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
         _calls = new CallTable(Math.Clamp(Math.Min(Limits.CallsPerConnection, _peer.MaxCallsPerConnection), 1, 65_536));
         MaxInlineBytes = Math.Min(Limits.InlinePayloadBytes, _peer.MaxInlinePayloadBytes);
         MaxMessageBytes = Math.Min(Limits.MessageBytes, _peer.MaxMessageBytes);
+        Compression = PayloadCompression.Agree(_options.Compression, _peer);
         var lanes = new ClientLane[Math.Clamp(Limits.Lanes, 1, _peer.MaxLanes)];
         for (var i = 0; i < lanes.Length; i++)
         {
@@ -290,7 +293,7 @@ internal sealed partial class ClientConnection : IAsyncDisposable
                 }
 
                 using var reader = new FrameReader(stream, Limits.MetadataBytes, PeerSettings.MaxBytes);
-                switch (await reader.ReadVarIntAsync(CancellationToken.None).ConfigureAwait(false))
+                switch (await ReadTypeAsync(reader).ConfigureAwait(false))
                 {
                     case StreamType.Control:
                         await ReadControlAsync(reader).ConfigureAwait(false);
@@ -325,6 +328,22 @@ internal sealed partial class ClientConnection : IAsyncDisposable
                 FailTransport(e);
                 await _transport.CloseAsync(RpcErrorCode.InternalError).ConfigureAwait(false);
             }
+        }
+    }
+
+    /// <summary>
+    /// Reads what the stream is; null where its reset came first. QUIC drops what was unread then, and of all streams only a
+    /// large response may be reset: its call gets a FAULT on the lane.
+    /// </summary>
+    private static async ValueTask<long?> ReadTypeAsync(FrameReader reader)
+    {
+        try
+        {
+            return await reader.ReadVarIntAsync(CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (TransportException e) when (e.Error == TransportError.StreamAborted)
+        {
+            return null;
         }
     }
 

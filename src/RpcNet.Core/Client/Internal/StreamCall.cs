@@ -35,7 +35,7 @@ internal sealed class StreamCall : IAsyncDisposable
         _callerToken = callerToken;
         _deadline = deadline;
         _lifetime = CancellationTokenSource.CreateLinkedTokenSource(callerToken, connection.Ended, deadline?.Token ?? CancellationToken.None);
-        _writer = new StreamFrameWriter(stream);
+        _writer = new StreamFrameWriter(stream, connection.Compression);
         _reader = new FrameReader(stream, connection.Limits.MetadataBytes, connection.Limits.MessageBytes);
     }
 
@@ -137,7 +137,7 @@ internal sealed class StreamCall : IAsyncDisposable
 
                 if (frame.Header.Type == FrameType.Item)
                 {
-                    yield return ResponseReader.ReadMessage(method.Output, call._connection.Serializer, frame.Payload, method);
+                    yield return ResponseReader.ReadMessage(method.Output, call._connection, frame.Header.Flags, frame.Payload, method);
                 }
                 else if (call.TakeNonItem(frame))
                 {
@@ -259,7 +259,7 @@ internal sealed class StreamCall : IAsyncDisposable
             {
                 _completed = true;
                 _setup.Deliver(ResponseReader.ReadExtension(frame.Extension));
-                return ResponseReader.ReadMessage(marshaller, _connection.Serializer, frame.Payload, _method);
+                return ResponseReader.ReadMessage(marshaller, _connection, frame.Header.Flags, frame.Payload, _method);
             }
 
             if (TakeNonItem(frame))

@@ -56,11 +56,13 @@ internal sealed partial class ServerConnection
 
     public int MaxMetadataBytes { get; private set; }
 
+    public PayloadCompression Compression { get; private set; } = PayloadCompression.None;
+
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         try
         {
-            _control = await ControlStream.OpenAsync(Transport, PeerSettings.From(Limits), cancellationToken).ConfigureAwait(false);
+            _control = await ControlStream.OpenAsync(Transport, PeerSettings.From(Limits, Server.Options.Compression), cancellationToken).ConfigureAwait(false);
             if (Server.DrainReason is { } reason)
             {
                 await _control.SendGoAwayAsync(reason, cancellationToken).ConfigureAwait(false);

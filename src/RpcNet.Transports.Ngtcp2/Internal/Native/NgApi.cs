@@ -18,6 +18,9 @@ internal static unsafe partial class NgApi
     public const uint ProtocolVersion1 = 1;
     public const int MinInitialDatagram = 1200;
 
+    public const int TokenTypeRetry = 1;
+    public const int TokenTypeNewToken = 2;
+
     public const uint WriteFlagMore = 1;
     public const uint WriteFlagFin = 2;
     public const uint StreamDataFlagFin = 1;
@@ -162,6 +165,9 @@ internal static unsafe partial class NgApi
 
     [LibraryImport(Library, EntryPoint = "ngtcp2_ccerr_set_application_error")]
     public static partial void CloseErrorSetApplication(NgConnectionCloseError* error, ulong code, byte* reason, nuint reasonLength);
+
+    [LibraryImport(Library, EntryPoint = "ngtcp2_conn_submit_new_token")]
+    public static partial int SubmitNewToken(nint connection, byte* token, nuint length);
 
     [LibraryImport(Library, EntryPoint = "ngtcp2_conn_initiate_key_update")]
     public static partial int InitiateKeyUpdate(nint connection, ulong now);
