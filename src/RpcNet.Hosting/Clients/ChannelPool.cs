@@ -53,6 +53,7 @@ internal sealed class ChannelPool(
             ValidateServer = certificates.ValidateServer,
         },
         Limits = settings.Options.Server.Limits.ToLimits(),
+        Compression = settings.Options.Compression.ToCompression(),
         Connections = client.Connections,
         ConnectTimeout = client.ConnectTimeout,
         IdleTimeout = settings.Options.Transport.IdleTimeout,
