@@ -161,7 +161,8 @@ public static class RpcNetServiceCollectionExtensions
     private static RpcServer CreateServer(IServiceProvider provider)
     {
         var registration = provider.GetRequiredService<RpcNetRegistration>();
-        var options = provider.GetRequiredService<RpcNetSettings>().Options.Server;
+        var settings = provider.GetRequiredService<RpcNetSettings>().Options;
+        var options = settings.Server;
         var scopes = provider.GetRequiredService<IServiceScopeFactory>();
         var map = new RpcServiceMap();
         foreach (var add in registration.Services)
@@ -174,6 +175,7 @@ public static class RpcNetServiceCollectionExtensions
             new RpcServerOptions
             {
                 Limits = options.Limits.ToLimits(),
+                Compression = settings.Compression.ToCompression(),
                 MaxConcurrentCalls = options.MaxConcurrentCalls,
                 EnableDetailedErrors = options.EnableDetailedErrors,
                 Serializers = registration.Serializers,

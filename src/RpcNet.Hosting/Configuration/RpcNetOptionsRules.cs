@@ -22,6 +22,7 @@ internal sealed class RpcNetOptionsRules
         rules.CheckTransport(o.Transport);
         rules.CheckCertificates(o.Certificates);
         rules.CheckServer(o.Server);
+        rules.CheckCompression(o.Compression);
         foreach (var name in o.Clients.Keys.Except(registration.Clients.Select(static c => c.Name), StringComparer.OrdinalIgnoreCase))
         {
             rules._complaints.Add(registration.Clients.Count == 0
@@ -194,6 +195,17 @@ internal sealed class RpcNetOptionsRules
                 "Server:Limits:InlinePayloadBytes", o.Limits.InlinePayloadBytes,
                 $"must not exceed {_section}:Server:Limits:MessageBytes = '{Text(o.Limits.MessageBytes)}'");
         }
+    }
+
+    private void CheckCompression(RpcNetCompressionOptions o)
+    {
+        if (!Enum.IsDefined(o.Algorithm))
+        {
+            Complain("Compression:Algorithm", o.Algorithm, "must be None or Brotli");
+        }
+
+        Range(o.ThresholdBytes, 64, 1 << 30, "Compression:ThresholdBytes");
+        Range(o.Level, 0, 11, "Compression:Level");
     }
 
     private void Range<T>(T value, T min, T max, string key)
