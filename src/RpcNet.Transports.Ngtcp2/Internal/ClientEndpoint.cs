@@ -5,8 +5,8 @@ using Microsoft.Extensions.Logging;
 namespace RpcNet.Transports.Ngtcp2.Internal;
 
 /// <summary>
-/// All outgoing connections of a transport: one I/O thread, started with the first connection and ended after the last one,
-/// and a connected socket each, so that the kernel reports a port where nobody listens.
+/// All outgoing connections of a transport: I/O threads, each started with its first connection and ended after its last
+/// one, and a connected socket for every connection, so that the kernel reports a port where nobody listens.
 /// </summary>
 internal sealed class ClientEndpoint : ConnectionOwner
 {
@@ -17,8 +17,7 @@ internal sealed class ClientEndpoint : ConnectionOwner
     private readonly byte[] _secret;
     private readonly ILogger _logger;
     private readonly TimeProvider _timeProvider;
-    private EndpointLoop? _loop;
-    private int _users;
+    private readonly Worker[] _workers;
 
     public ClientEndpoint(Ngtcp2TransportOptions engine, byte[] secret, ILogger logger, TimeProvider timeProvider)
     {
@@ -26,6 +25,7 @@ internal sealed class ClientEndpoint : ConnectionOwner
         _secret = secret;
         _logger = logger;
         _timeProvider = timeProvider;
+        _workers = [.. Enumerable.Range(0, engine.IoThreads).Select(static _ => new Worker())];
         Resumption = new ResumptionCache(engine.ResumptionCacheSize);
     }
 
@@ -40,7 +40,7 @@ internal sealed class ClientEndpoint : ConnectionOwner
         {
             lock (_gate)
             {
-                return _loop is not null;
+                return Array.Exists(_workers, static worker => worker.Loop is not null);
             }
         }
     }
@@ -91,7 +91,7 @@ internal sealed class ClientEndpoint : ConnectionOwner
     public override void OnFreed(Connection connection, UdpSocket socket)
     {
         connection.Loop.RemoveSocket(socket);
-        Release();
+        Release(connection.Loop);
     }
 
     private async Task<Connection> AttemptAsync(
@@ -149,33 +149,35 @@ internal sealed class ClientEndpoint : ConnectionOwner
                     loop.RemoveSocket(socket);
                 }
 
-                Release();
+                Release(loop);
             }
 
             started.SetException(e);
         }
     }
 
+    // The one with the fewest connections.
     private EndpointLoop Acquire()
     {
         lock (_gate)
         {
-            _users++;
-            if (_loop is null)
+            var worker = _workers.MinBy(static w => w.Users)!;
+            worker.Users++;
+            if (worker.Loop is null)
             {
-                _loop = new EndpointLoop("ngtcp2 client", _engine, _logger, _timeProvider, MayEnd);
-                _loop.Start();
+                worker.Loop = new EndpointLoop("ngtcp2 client", _engine, _logger, _timeProvider, MayEnd);
+                worker.Loop.Start();
             }
 
-            return _loop;
+            return worker.Loop;
         }
     }
 
-    private void Release()
+    private void Release(EndpointLoop loop)
     {
         lock (_gate)
         {
-            _users--;
+            Array.Find(_workers, worker => worker.Loop == loop)!.Users--;
         }
     }
 
@@ -183,14 +185,14 @@ internal sealed class ClientEndpoint : ConnectionOwner
     {
         lock (_gate)
         {
-            if (_users > 0 && _loop == loop)
+            if (Array.Find(_workers, worker => worker.Loop == loop) is { } worker)
             {
-                return false;
-            }
+                if (worker.Users > 0)
+                {
+                    return false;
+                }
 
-            if (_loop == loop)
-            {
-                _loop = null;
+                worker.Loop = null;
             }
 
             return true;
@@ -220,6 +222,13 @@ internal sealed class ClientEndpoint : ConnectionOwner
         }
 
         throw new TransportException(TransportError.HostNotFound, $"The host name '{dns.Host}' has no address.");
+    }
+
+    private sealed class Worker
+    {
+        public EndpointLoop? Loop { get; set; }
+
+        public int Users { get; set; }
     }
 
     private sealed class Attempt

@@ -8,6 +8,10 @@ internal sealed unsafe partial class Connection
 {
     private const ulong NanosecondsPerTick = 100;
 
+    // Packets that are acknowledged at once without waiting for data to travel with. Two, the library's default, has every
+    // other answer of a call acknowledged by a packet of its own, which wakes the peer for nothing.
+    private const uint AckThreshold = 10;
+
     private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<CidKey> _routes = [];
     private Action<byte[]>? _tokenReceived;
@@ -52,7 +56,7 @@ internal sealed unsafe partial class Connection
 
     /// <summary>Answers a client's first packet, which the caller then hands to <see cref="Receive"/>.</summary>
     public static Connection Accept(
-        EndpointLoop loop, UdpSocket socket, Listener owner, TransportListenerOptions options, in SockAddr local,
+        EndpointLoop loop, UdpSocket socket, ListenerShard owner, TransportListenerOptions options, in SockAddr local,
         in SockAddr remote, NgPacketHeader* header, AddressProof proof, NgCid* originalDcid)
     {
         loop.AssertOwned();
@@ -62,7 +66,7 @@ internal sealed unsafe partial class Connection
             Proof = proof,
         };
         NgCid scid;
-        ConnectionIds.Fill(&scid, ConnectionIds.Length);
+        owner.NewId(&scid);
         connection._tls = TlsSession.CreateServer(options, owner.TicketKeys);
         var settings = connection.Settings();
         var parameters = connection.TransportParams();
@@ -96,8 +100,11 @@ internal sealed unsafe partial class Connection
         NgApi.SettingsDefault(NgApi.SettingsVersion, &settings);
         settings.InitialTs = _loop.Now;
         settings.CcAlgo = _loop.Options.NativeCongestionControl;
-        settings.MaxTxUdpPayloadSize = (nuint)_loop.Options.MaxUdpPayloadSize;
+        settings.MaxTxUdpPayloadSize = (nuint)_maxPayload;
+        settings.PmtudProbes = PathMtu.Probes(_maxPayload, out var probes);
+        settings.PmtudProbesLen = (nuint)probes;
         settings.HandshakeTimeout = Nanoseconds(_options.HandshakeTimeout);
+        settings.AckThresh = AckThreshold;
         // Both windows are ours: the application's reading alone extends them.
         settings.MaxWindow = 0;
         settings.MaxStreamWindow = 0;
@@ -214,7 +221,7 @@ internal sealed unsafe partial class Connection
         }
 
         var token = stackalloc byte[NgCrypto.MaxRegularToken];
-        var length = ((Listener)_owner).WriteAddressToken(token, in _remote, _loop);
+        var length = ((ListenerShard)_owner).WriteAddressToken(token, in _remote, _loop);
         if (length > 0)
         {
             _ = NgApi.SubmitNewToken(_native, token, (nuint)length);

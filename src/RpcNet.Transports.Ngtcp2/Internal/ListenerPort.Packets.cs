@@ -13,6 +13,8 @@ internal sealed unsafe partial class ListenerPort
     // The smallest packet that can be answered by a stateless reset that is smaller still and passes for a short packet.
     private const int MinResettable = 42;
 
+    private const int HandshakePacket = 0x20;
+
     private ulong _statelessSecond;
     private int _statelessAnswers;
 
@@ -24,6 +26,10 @@ internal sealed unsafe partial class ListenerPort
             if (_routes.TryGetValue(CidKey.FromShortHeader(data), out var known))
             {
                 known.Receive(in local, in remote, ecn, data, length);
+            }
+            else if (_group.OwnerOf(data[1]) is var owner && owner != this)
+            {
+                HandOn(owner, in local, in remote, ecn, data, length);
             }
             else
             {
@@ -49,6 +55,14 @@ internal sealed unsafe partial class ListenerPort
         if (_routes.TryGetValue(CidKey.From(new ReadOnlySpan<byte>(header.Dcid, (int)header.DcidLen)), out var connection))
         {
             connection.Receive(in local, in remote, ecn, data, length);
+            return;
+        }
+
+        // A client that moved before it was done: what is no Initial bears an id that this side gave out.
+        if ((data[0] & 0x30) == HandshakePacket && header.DcidLen == ConnectionIds.Length
+            && _group.OwnerOf(header.Dcid[0]) is var other && other != this)
+        {
+            HandOn(other, in local, in remote, ecn, data, length);
             return;
         }
 
@@ -112,15 +126,16 @@ internal sealed unsafe partial class ListenerPort
         }
     }
 
-    private static bool NeedsRetry(Listener listener) => listener.Engine.Retry switch
+    // A hello that fails at once is never half-open for long, and still costs a key exchange and a signature.
+    private bool NeedsRetry(ListenerShard listener) => listener.Engine.Retry switch
     {
         Ngtcp2RetryPolicy.Always => true,
-        Ngtcp2RetryPolicy.UnderLoad => listener.HalfOpen >= listener.Engine.RetryThreshold,
+        Ngtcp2RetryPolicy.UnderLoad => listener.HalfOpen + listener.Failed.Recent(Loop.Now) >= listener.Engine.RetryThreshold,
         _ => false,
     };
 
     // An unreadable or outdated one is no offence: the client is as unknown as any (RFC 9000 section 8.1.3).
-    private bool VerifyRegularToken(Listener listener, NgPacketHeader* header, in SockAddr remote)
+    private bool VerifyRegularToken(ListenerShard listener, NgPacketHeader* header, in SockAddr remote)
     {
         if (header->Token[0] != NgCrypto.TokenMagicRegular || listener.Engine.AddressTokenLifetime == TimeSpan.Zero)
         {
@@ -136,7 +151,7 @@ internal sealed unsafe partial class ListenerPort
         }
     }
 
-    private bool VerifyRetryToken(Listener listener, NgPacketHeader* header, in SockAddr remote, NgCid* originalDcid)
+    private bool VerifyRetryToken(ListenerShard listener, NgPacketHeader* header, in SockAddr remote, NgCid* originalDcid)
     {
         fixed (byte* secret = listener.ResetKey)
         fixed (SockAddr* address = &remote)
@@ -147,7 +162,7 @@ internal sealed unsafe partial class ListenerPort
         }
     }
 
-    private void SendRetry(Listener listener, in SockAddr local, in SockAddr remote, NgPacketHeader* header)
+    private void SendRetry(ListenerShard listener, in SockAddr local, in SockAddr remote, NgPacketHeader* header)
     {
         NgCid scid;
         ConnectionIds.Fill(&scid, ConnectionIds.Length);

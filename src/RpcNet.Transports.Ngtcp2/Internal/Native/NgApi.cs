@@ -85,6 +85,10 @@ internal static unsafe partial class NgApi
     [LibraryImport(Library, EntryPoint = "ngtcp2_conn_get_tls_alert")]
     public static partial byte GetTlsAlert(nint connection);
 
+    /// <returns>The peer's transport parameters; null before they have come.</returns>
+    [LibraryImport(Library, EntryPoint = "ngtcp2_conn_get_remote_transport_params")]
+    public static partial nint GetRemoteTransportParams(nint connection);
+
     [LibraryImport(Library, EntryPoint = "ngtcp2_conn_set_keep_alive_timeout")]
     public static partial void SetKeepAlive(nint connection, ulong timeout);
 
@@ -150,6 +154,10 @@ internal static unsafe partial class NgApi
     [SuppressGCTransition]
     public static partial NgPath* GetPath(nint connection);
 
+    [LibraryImport(Library, EntryPoint = "ngtcp2_conn_get_path_max_tx_udp_payload_size")]
+    [SuppressGCTransition]
+    public static partial nuint GetPathMaxUdpPayload(nint connection);
+
     [LibraryImport(Library, EntryPoint = "ngtcp2_conn_get_ccerr")]
     [SuppressGCTransition]
     public static partial NgConnectionCloseError* GetCloseError(nint connection);
@@ -214,6 +222,7 @@ internal static class QuicError
     public const byte AlertBadCertificate = 42;
     public const byte AlertUnknownCa = 48;
     public const byte AlertAccessDenied = 49;
+    public const byte AlertMissingExtension = 109;
     public const byte AlertUnrecognizedName = 112;
     public const byte AlertCertificateRequired = 116;
     public const byte AlertNoApplicationProtocol = 120;
