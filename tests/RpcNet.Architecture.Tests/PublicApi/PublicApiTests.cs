@@ -37,12 +37,12 @@ public sealed class PublicApiTests
         [
             "class RpcNet.Architecture.Tests.Samples.Promise<T> : System.IDisposable where T : class",
             "  .ctor(System.Int32 size = 3)",
+            "  System.Int32? Size { get; init; }",
+            "  System.Void Dispose()",
             "  const System.String Name = \"n\"",
             "  event System.EventHandler Changed",
             "  protected virtual System.Void OnChanged(ref System.Int32 by)",
             "  static System.Threading.Tasks.Task<T> GetAsync(T[] items, System.Threading.CancellationToken token = default)",
-            "  System.Int32? Size { get; init; }",
-            "  System.Void Dispose()",
         ],
         PublicApiWriter.Describe([typeof(Samples.Promise<>)]));
 }
