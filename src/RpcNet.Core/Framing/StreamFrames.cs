@@ -15,6 +15,9 @@ internal sealed class StreamFrameWriter(ITransportStream stream, PayloadCompress
 
     public bool ShouldFlush => _buffer.Count >= FlushThreshold;
 
+    /// <summary>What the writer holds of memory.</summary>
+    public int BufferBytes => _buffer.Capacity;
+
     public bool HasUnsent => _buffer.Count > 0;
 
     public void AppendVarInt(long value) => _buffer.Advance(VarInt.Write(_buffer.GetSpan(VarInt.MaxLength), value));

@@ -66,6 +66,9 @@ public sealed class RpcServer : IConnectionHandler
     /// <summary>Open connections.</summary>
     public int Connections => _connections.Count;
 
+    /// <summary>What the queues of all lanes hold of memory.</summary>
+    internal long LaneBufferBytes => _connections.Keys.Sum(static c => c.LaneBufferBytes);
+
     internal RpcServiceMap Services { get; }
 
     internal RpcServerOptions Options { get; }

@@ -40,7 +40,7 @@ public sealed class HostileServerTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task LateAndInventedTerminalFrames_AreIgnored()
+    public async Task LateAndInventedTerminalFrames_AreIgnoredAndCounted()
     {
         var call = _client.AddAsync(1, 2);
         await using var peer = await AcceptAsync();
@@ -54,6 +54,9 @@ public sealed class HostileServerTests : IAsyncDisposable
         var second = await peer.NextRequestAsync();
         await lane.WriteAsync((byte[])[.. answer, .. RawClient.Frame(FrameType.Response, [4], second.CallId)], false);
         Assert.Equal(4, await Eventually.Soon(next));
+
+        // The invented one, the answer's repetition, the fault after it, and the answer once more for the next call.
+        Assert.Equal(4, _channel.LateFrames);
     }
 
     [Fact]

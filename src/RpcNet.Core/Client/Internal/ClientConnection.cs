@@ -83,6 +83,9 @@ internal sealed partial class ClientConnection : IAsyncDisposable
     /// <summary>Frames that came for calls that had already ended.</summary>
     public long LateFrames => Interlocked.Read(ref _lateFrames);
 
+    /// <summary>What the lanes' queues hold of memory.</summary>
+    public long LaneBufferBytes => _lanes.Sum(static l => (long)l.Writer.BufferBytes);
+
     /// <summary>Called once when the connection can take no new calls: it ended, or the server said GOAWAY.</summary>
     public Action<ClientConnection>? Retired { get; set; }
 

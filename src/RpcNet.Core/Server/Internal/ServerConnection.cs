@@ -51,6 +51,9 @@ internal sealed partial class ServerConnection
     /// <summary>Calls that count against the limit: those whose terminal frame is yet to be written.</summary>
     public int CallsInFlight => Volatile.Read(ref _admitted);
 
+    /// <summary>What the lanes' queues hold of memory.</summary>
+    public long LaneBufferBytes => _lanes.Values.Sum(static l => (long)l.Writer.BufferBytes);
+
     public int MaxInlineBytes { get; private set; }
 
     public int MaxMessageBytes { get; private set; }
