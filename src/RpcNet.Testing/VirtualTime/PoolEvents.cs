@@ -19,48 +19,17 @@ internal sealed class PoolEvents : EventListener
     private static readonly TimeSpan VerificationPatience = TimeSpan.FromSeconds(30);
     private static readonly Lock s_gate = new();
     private static readonly Dictionary<long, Queue<WorkTracker>> s_queued = [];
-    private static volatile PoolEvents? s_listener;
-    private static int s_users;
+    private static readonly Lazy<PoolEvents> s_listener = new(static () => new PoolEvents());
 
-    public static void Acquire()
-    {
-        lock (s_gate)
-        {
-            if (s_users++ > 0)
-            {
-                return;
-            }
-        }
-
-        // Out of the gate: the events of a listener being made come into it.
-        var listener = new PoolEvents();
-        lock (s_gate)
-        {
-            s_listener = listener;
-        }
-    }
-
-    public static void Release()
-    {
-        PoolEvents? unused = null;
-        lock (s_gate)
-        {
-            if (--s_users == 0)
-            {
-                (unused, s_listener) = (s_listener, null);
-                s_queued.Clear();
-            }
-        }
-
-        unused?.Dispose();
-    }
+    /// <summary>Listens from now on, for as long as the process lasts: the pool notices only now and then that nobody does any more.</summary>
+    public static void Listen() => _ = s_listener.Value;
 
     /// <summary>Proves on this runtime that items are noticed when they are queued, taken and ended.</summary>
     /// <remarks>Called on a thread outside of the pool.</remarks>
     /// <exception cref="PlatformNotSupportedException">They are not.</exception>
     public static void Verify()
     {
-        using var tracker = new WorkTracker();
+        var tracker = new WorkTracker();
         for (var attempt = 0; ; attempt++)
         {
             if (attempt == VerificationAttempts)
@@ -102,17 +71,13 @@ internal sealed class PoolEvents : EventListener
 
     protected override void OnEventWritten(EventWrittenEventArgs eventData)
     {
-        // Of two listeners, one being disposed, one alone counts.
-        if (this == s_listener && eventData is { EventId: EnqueueWork or DequeueWork, Payload: [long item] })
+        if (eventData is { EventId: EnqueueWork, Payload: [long queued] })
         {
-            if (eventData.EventId == EnqueueWork)
-            {
-                Enqueued(item);
-            }
-            else
-            {
-                Dequeued(item);
-            }
+            Enqueued(queued);
+        }
+        else if (eventData is { EventId: DequeueWork, Payload: [long taken] })
+        {
+            Dequeued(taken);
         }
     }
 

@@ -48,7 +48,6 @@ internal sealed class Pump : IDisposable
             _commands.CompleteAdding();
             _thread.Join();
             _commands.Dispose();
-            _tracker.Dispose();
         }
     }
 

@@ -19,7 +19,7 @@ namespace RpcNet.Testing.VirtualTime;
 /// <see cref="SynchronizationContext"/>; what the operating system has yet to complete (sockets), and timers of the system's clock.
 /// </para>
 /// </remarks>
-internal sealed class WorkTracker : IDisposable
+internal sealed class WorkTracker
 {
     private const int SpinsBeforeSleep = 200;
 
@@ -30,10 +30,9 @@ internal sealed class WorkTracker : IDisposable
     private readonly HashSet<ThreadWork> _adopters = [];
     private long _inFlight;
     private long _queued;
-    private int _disposed;
 
     /// <summary>Begins to listen.</summary>
-    public WorkTracker() => PoolEvents.Acquire();
+    public WorkTracker() => PoolEvents.Listen();
 
     /// <summary>The tracker whose work the caller is part of.</summary>
     public static WorkTracker? Current
@@ -96,14 +95,6 @@ internal sealed class WorkTracker : IDisposable
         }
 
         return $"{InFlight} in flight" + (threads.Length == 0 ? "" : $", on {string.Join(", ", threads)}");
-    }
-
-    public void Dispose()
-    {
-        if (Interlocked.Exchange(ref _disposed, 1) == 0)
-        {
-            PoolEvents.Release();
-        }
     }
 
     private void Sweep()
