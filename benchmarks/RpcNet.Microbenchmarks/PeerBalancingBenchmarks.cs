@@ -8,14 +8,16 @@ using Grpc.Net.Client.Balancer;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using RpcNet.Cluster;
+using RpcNet.Cluster.Balancing;
+using RpcNet.Cluster.Registry;
 using Yarp.ReverseProxy.LoadBalancing;
 using Yarp.ReverseProxy.Model;
 
 namespace RpcNet.Microbenchmarks;
 
 /// <summary>
-/// The choice of one of many servers beside YARP's policies and Grpc.Net.Client's round robin, in the same run. The peers only
-/// choose; ours chooses, counts the call in, and counts it out again, since that is how it is used.
+/// The choice of one of many servers beside YARP's policies and Grpc.Net.Client's round robin, in the same run. The rows "…AndLease"
+/// are the whole of a selection as calls use it: the choice, the state of the worker, and the count of calls in and out.
 /// </summary>
 [GroupBenchmarksBy(BenchmarkLogicalGroupRule.ByCategory)]
 [CategoriesColumn]
@@ -26,10 +28,10 @@ public class PeerBalancingBenchmarks
     private readonly PickContext _pick = new();
     private readonly ClusterState _cluster = new("workers");
     private readonly List<DestinationState> _destinations = [];
-    private WorkerSelector _roundRobin = null!;
-    private WorkerSelector _random = null!;
-    private WorkerSelector _twoChoices = null!;
-    private WorkerSelector _least = null!;
+    private (WorkerSelector Selector, ILoadBalancer Balancer, WorkerSet Set) _roundRobin;
+    private (WorkerSelector Selector, ILoadBalancer Balancer, WorkerSet Set) _random;
+    private (WorkerSelector Selector, ILoadBalancer Balancer, WorkerSet Set) _twoChoices;
+    private (WorkerSelector Selector, ILoadBalancer Balancer, WorkerSet Set) _least;
     private ILoadBalancingPolicy _yarpRoundRobin = null!;
     private ILoadBalancingPolicy _yarpRandom = null!;
     private ILoadBalancingPolicy _yarpTwoChoices = null!;
@@ -72,7 +74,10 @@ public class PeerBalancingBenchmarks
     }
 
     [Benchmark(Baseline = true), BenchmarkCategory("round robin")]
-    public bool RoundRobin() => Select(_roundRobin);
+    public int RoundRobin() => _roundRobin.Balancer.Select(_roundRobin.Set, default);
+
+    [Benchmark, BenchmarkCategory("round robin")]
+    public bool RoundRobinAndLease() => Select(_roundRobin.Selector);
 
     [Benchmark, BenchmarkCategory("round robin")]
     public object? YarpRoundRobin() => _yarpRoundRobin.PickDestination(_http, _cluster, _destinations);
@@ -81,19 +86,28 @@ public class PeerBalancingBenchmarks
     public object? GrpcRoundRobin() => _grpcRoundRobin.Pick(_pick).Subchannel;
 
     [Benchmark(Baseline = true), BenchmarkCategory("random")]
-    public bool Random() => Select(_random);
+    public int Random() => _random.Balancer.Select(_random.Set, default);
+
+    [Benchmark, BenchmarkCategory("random")]
+    public bool RandomAndLease() => Select(_random.Selector);
 
     [Benchmark, BenchmarkCategory("random")]
     public object? YarpRandom() => _yarpRandom.PickDestination(_http, _cluster, _destinations);
 
     [Benchmark(Baseline = true), BenchmarkCategory("two choices")]
-    public bool PowerOfTwoChoices() => Select(_twoChoices);
+    public int PowerOfTwoChoices() => _twoChoices.Balancer.Select(_twoChoices.Set, default);
+
+    [Benchmark, BenchmarkCategory("two choices")]
+    public bool PowerOfTwoChoicesAndLease() => Select(_twoChoices.Selector);
 
     [Benchmark, BenchmarkCategory("two choices")]
     public object? YarpPowerOfTwoChoices() => _yarpTwoChoices.PickDestination(_http, _cluster, _destinations);
 
     [Benchmark(Baseline = true), BenchmarkCategory("least")]
-    public bool LeastConnections() => Select(_least);
+    public int LeastConnections() => _least.Balancer.Select(_least.Set, default);
+
+    [Benchmark, BenchmarkCategory("least")]
+    public bool LeastConnectionsAndLease() => Select(_least.Selector);
 
     [Benchmark, BenchmarkCategory("least")]
     public object? YarpLeastRequests() => _yarpLeast.PickDestination(_http, _cluster, _destinations);
@@ -114,13 +128,14 @@ public class PeerBalancingBenchmarks
         return (SubchannelPicker)constructor.Invoke([subchannels, .. constructor.GetParameters().Skip(1).Select(static _ => (object)0)]);
     }
 
-    private async Task<WorkerSelector> SelectorAsync(LoadBalancingStrategy strategy)
+    private async Task<(WorkerSelector Selector, ILoadBalancer Balancer, WorkerSet Set)> SelectorAsync(LoadBalancingStrategy strategy)
     {
         var options = new WorkerRegistryOptions { Strategy = strategy, SlowStart = TimeSpan.Zero, WatchLoad = false };
         var registry = new WorkerRegistry(SubscribeAsync, static () => null, options, null, null, null, seed: 1);
         _registries.Add(registry);
         await registry.StartAsync();
-        return registry.GetSelector("role=worker");
+        var selector = registry.GetSelector("role=worker");
+        return (selector, Balancers.Create(options, new RandomSource(1), TimeProvider.System, static () => null), selector.Candidates);
     }
 
     private async IAsyncEnumerable<ClusterEvent> SubscribeAsync([EnumeratorCancellation] CancellationToken cancellationToken)

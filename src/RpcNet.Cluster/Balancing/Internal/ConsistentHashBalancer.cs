@@ -10,8 +10,7 @@ namespace RpcNet.Cluster.Balancing;
 /// </summary>
 internal sealed class ConsistentHashBalancer(RandomSource random, double boundedLoad) : ILoadBalancer
 {
-    /// <summary>So many next choices are looked up before all workers are searched for one below its bound.</summary>
-    private const int Probes = 16;
+    private const int MostProbes = 128;
 
     private readonly PowerOfTwoChoicesBalancer _keyless = new(random);
 
@@ -40,8 +39,10 @@ internal sealed class ConsistentHashBalancer(RandomSource random, double bounded
             return owner;
         }
 
+        // A look-up costs as much as some eight steps of the search through all workers that follows.
+        var probes = Math.Min(MostProbes, 4 + (candidates.Count / 8));
         var next = bucket;
-        for (var i = 0; i < Probes && candidates.Hashes is { } table; i++)
+        for (var i = 0; i < probes && candidates.Hashes is { } table; i++)
         {
             // The key's next choice is the owner of another bucket, which it has by its own bucket alone.
             next = HashTable.BucketOf(Mix((ulong)next + 1));
