@@ -26,4 +26,10 @@ internal static partial class Ngtcp2Log
 
     [LoggerMessage(3206, LogLevel.Debug, "{RemoteEndPoint} gets no session ticket: {Reason}")]
     public static partial void TicketFailed(ILogger logger, IPEndPoint remoteEndPoint, string reason);
+
+    [LoggerMessage(
+        3207,
+        LogLevel.Warning,
+        "libngtcp2 {Version} is in use: {Warning}. Update it by the package manager, or by eng/native-prerequisites.sh on a developer's machine.")]
+    public static partial void Vulnerable(ILogger logger, string? version, string warning);
 }

@@ -89,7 +89,7 @@ internal sealed unsafe partial class Connection
     private void EnterFinalPeriod(ConnectionState state)
     {
         _state = state;
-        _loop.SetTimer(this, _loop.Now + (3 * NgApi.GetPto(_native)));
+        _loop.SetTimer(this, _loop.Now + (3 * NgApi.GetPto(Native)));
     }
 
     // Answered ever more rarely, so that two closing sides cannot keep each other busy.

@@ -23,7 +23,7 @@ internal sealed unsafe partial class Connection
     public int KeyUpdates { get; private set; }
 
     /// <summary>The largest UDP payload that the path is known to carry. Loop's thread, while the connection is not freed.</summary>
-    public int PathPayload => (int)NgApi.GetPathMaxUdpPayload(_native);
+    public int PathPayload => (int)NgApi.GetPathMaxUdpPayload(Native);
 
     /// <summary>
     /// When the peer's silence ends the connection. Sending restarts the library's idle timer once (RFC 9000 section
@@ -55,7 +55,7 @@ internal sealed unsafe partial class Connection
         var path = PathOf(&from, &to);
         var info = new NgPacketInfo { Ecn = ecn };
         t_reading = this;
-        var result = NgApi.ReadPacket(_native, &path, NgApi.PacketInfoVersion, &info, data, (nuint)length, _loop.Now);
+        var result = NgApi.ReadPacket(Native, &path, NgApi.PacketInfoVersion, &info, data, (nuint)length, _loop.Now);
         t_reading = null;
         if (result != 0)
         {
@@ -64,6 +64,11 @@ internal sealed unsafe partial class Connection
         }
 
         _heardAt = _loop.Now;
+        if (!IsServer && _confirmed && _judged && !_wantsTicket)
+        {
+            ReleaseTls();
+        }
+
         ReportStoppedStreams();
         if (_handshakeCompleted && _state == ConnectionState.Handshaking)
         {
@@ -90,7 +95,7 @@ internal sealed unsafe partial class Connection
                 break;
         }
 
-        var result = _loop.Now >= SilentAt ? NgError.IdleClose : NgApi.HandleExpiry(_native, _loop.Now);
+        var result = _loop.Now >= SilentAt ? NgError.IdleClose : NgApi.HandleExpiry(Native, _loop.Now);
         if (result != 0)
         {
             // Idle and never answered connections end silently (RFC 9000 section 10.1).
@@ -118,7 +123,7 @@ internal sealed unsafe partial class Connection
         }
 
         RenewKeys();
-        NgApi.UpdatePacketTxTime(_native, _loop.Now);
+        NgApi.UpdatePacketTxTime(Native, _loop.Now);
         _loop.SetTimer(this, Math.Min(NgApi.GetExpiry(_native), SilentAt));
         if (more)
         {
@@ -130,7 +135,7 @@ internal sealed unsafe partial class Connection
     private void RenewKeys()
     {
         if (_sentUnderKeys >= (ulong)_loop.Options.KeyUpdateBytes && _loop.Options.KeyUpdateBytes != 0 && _confirmed
-            && NgApi.InitiateKeyUpdate(_native, _loop.Now) == 0)
+            && NgApi.InitiateKeyUpdate(Native, _loop.Now) == 0)
         {
             _sentUnderKeys = 0;
             KeyUpdates++;
@@ -141,7 +146,7 @@ internal sealed unsafe partial class Connection
     {
         var start = _loop.SendBuffer;
         var end = start;
-        var limit = start + Math.Min(EndpointLoop.SendBufferLength, Math.Max((int)NgApi.GetSendQuantum(_native), 16384));
+        var limit = start + Math.Min(EndpointLoop.SendBufferLength, Math.Max((int)NgApi.GetSendQuantum(Native), 16384));
         var last = start + EndpointLoop.SendBufferLength;
         var capacity = _loop.Options.MaxUdpPayloadSize;
         var segment = 0;
@@ -224,7 +229,9 @@ internal sealed unsafe partial class Connection
         }
     }
 
-    /// <summary>A socket error: only a handshake heeds it, since an established connection has its own ways to notice.</summary>
+    /// <summary>
+    /// A socket error. That nobody listens ends a handshake alone, since an established connection has its own ways to notice.
+    /// </summary>
     public void OnSocketError(int error)
     {
         if (_state == ConnectionState.Handshaking && !IsServer
@@ -254,7 +261,7 @@ internal sealed unsafe partial class Connection
         switch (result)
         {
             case NgError.Draining:
-                Finish(Failures.FromPeerClose(NgApi.GetCloseError(_native), _statelessReset, _established));
+                Finish(Failures.FromPeerClose(NgApi.GetCloseError(Native), _statelessReset, _established));
                 EnterFinalPeriod(ConnectionState.Draining);
                 return;
             case NgError.DropConnection:
@@ -267,7 +274,7 @@ internal sealed unsafe partial class Connection
             case NgError.DiscardPacket:
                 return;
             case NgError.Crypto:
-                var alert = NgApi.GetTlsAlert(_native);
+                var alert = NgApi.GetTlsAlert(Native);
                 var failure = Failures.FromAlert(alert, byPeer: false);
                 if (_tls?.Refusal is { } refusal)
                 {
@@ -289,7 +296,7 @@ internal sealed unsafe partial class Connection
             case NgError.Closing or NgError.Draining:
                 return;
             case NgError.Crypto:
-                CloseWithAlert(Failures.FromAlert(NgApi.GetTlsAlert(_native), byPeer: false), NgApi.GetTlsAlert(_native));
+                CloseWithAlert(Failures.FromAlert(NgApi.GetTlsAlert(Native), byPeer: false), NgApi.GetTlsAlert(Native));
                 return;
             default:
                 CloseWithLibraryError(Failures.FromLibrary(result, _established), result);

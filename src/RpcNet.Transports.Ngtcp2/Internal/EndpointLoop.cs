@@ -71,9 +71,14 @@ internal sealed unsafe partial class EndpointLoop
 
     public void Start() => _thread.Start();
 
-    [Conditional("DEBUG")]
-    public void AssertOwned() =>
-        Debug.Assert(Thread.CurrentThread == _thread, "libngtcp2 may only be called on the loop's thread");
+    /// <summary>With <see cref="NativeChecks"/> on, ends the process unless the caller is the loop's thread.</summary>
+    public void AssertOwned()
+    {
+        if (NativeChecks.Enabled && Thread.CurrentThread != _thread)
+        {
+            NativeChecks.Fail("libngtcp2 was called on another thread than the loop's");
+        }
+    }
 
     /// <summary>Runs <paramref name="command"/> on the loop's thread. Any thread.</summary>
     public void Post(Action command)
