@@ -10,6 +10,9 @@ export GO111MODULE=off GOTOOLCHAIN=local GOFLAGS=-buildvcs=false GOTELEMETRY=off
 mkdir -p "$target"
 (cd echo && "$GOROOT/bin/go" build -o "$target/echo" .)
 (cd rpcclient && "$GOROOT/bin/go" build -o "$target/rpcclient" .)
-# The hostile peer has a quic-go of its own, with one more file in it.
-printf '{"Replace":{"%s":"%s"}}\n' "$GOPATH/src/github.com/quic-go/quic-go/hostile.go" "$PWD/hostile-hook/hook.go" >"$target/overlay.json"
+# The hostile peer has a quic-go of its own, with one more file in it, and one that bears answers which it did not ask for.
+quic=$GOPATH/src/github.com/quic-go/quic-go
+sed 's/err = errors.New("unexpected PATH_RESPONSE frame")/err = nil/' "$quic/connection.go" >"$target/connection.go"
+printf '{"Replace":{"%s":"%s","%s":"%s"}}\n' \
+  "$quic/hostile.go" "$PWD/hostile-hook/hook.go" "$quic/connection.go" "$target/connection.go" >"$target/overlay.json"
 (cd hostile && "$GOROOT/bin/go" build -overlay "$target/overlay.json" -o "$target/hostile" .)

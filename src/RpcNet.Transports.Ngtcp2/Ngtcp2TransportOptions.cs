@@ -1,3 +1,5 @@
+using System.Net;
+using RpcNet.Transports.Ngtcp2.Internal;
 using RpcNet.Transports.Ngtcp2.Internal.Native;
 
 namespace RpcNet.Transports.Ngtcp2;
@@ -21,7 +23,9 @@ public enum Ngtcp2CongestionControl
 /// <summary>When a listener has clients prove their address by a Retry packet (RFC 9000 section 8.1.2).</summary>
 public enum Ngtcp2RetryPolicy
 {
-    /// <summary>While more handshakes than <see cref="Ngtcp2TransportOptions.RetryThreshold"/> are under way.</summary>
+    /// <summary>
+    /// While at least <see cref="Ngtcp2TransportOptions.RetryThreshold"/> handshakes are under way or have failed within the last seconds.
+    /// </summary>
     UnderLoad,
 
     /// <summary>
@@ -53,7 +57,10 @@ public sealed class Ngtcp2TransportOptions
     /// <value>Default <see cref="Ngtcp2RetryPolicy.UnderLoad"/>.</value>
     public Ngtcp2RetryPolicy Retry { get; init; }
 
-    /// <summary>Handshakes under way on one listener above which <see cref="Ngtcp2RetryPolicy.UnderLoad"/> asks for a Retry.</summary>
+    /// <summary>
+    /// Handshakes under way on one listener, and failed in this second and the one before, from which on
+    /// <see cref="Ngtcp2RetryPolicy.UnderLoad"/> asks for a Retry.
+    /// </summary>
     /// <value>Default 256; at least 0.</value>
     public int RetryThreshold { get; init; } = 256;
 
@@ -108,9 +115,15 @@ public sealed class Ngtcp2TransportOptions
     /// <value>Default 0: at the cipher's limit alone; otherwise at least 64 KiB.</value>
     public long KeyUpdateBytes { get; init; }
 
-    /// <summary>The largest UDP payload that path MTU discovery may find.</summary>
-    /// <value>Default 1,452 bytes; 1,200 … 1,452, which an Ethernet path carries over IPv6 too.</value>
-    public int MaxUdpPayloadSize { get; init; } = 1452;
+    /// <summary>
+    /// The largest UDP payload that path MTU discovery may find. Raise it where the network carries jumbo frames; a route
+    /// that later changes to a smaller MTU stalls the connections that had found a larger one.
+    /// </summary>
+    /// <value>
+    /// Bytes; default 0: 1,452, which an Ethernet path carries over IPv6 too, and 16,384 between processes of one machine;
+    /// otherwise 1,200 … 65,507.
+    /// </value>
+    public int MaxUdpPayloadSize { get; init; }
 
     /// <summary>The kernel's buffers of each listening socket in each direction; the system's limit may lower it.</summary>
     /// <value>Default 4 MiB.</value>
@@ -128,6 +141,11 @@ public sealed class Ngtcp2TransportOptions
         _ => NativeLibraries.VersionNumber >= 0x011400 ? 2 : 1,
     };
 
+    internal int MaxUdpPayloadSizeTo(IPAddress peer) =>
+        MaxUdpPayloadSize != 0 ? MaxUdpPayloadSize
+        : IPAddress.IsLoopback(peer.IsIPv4MappedToIPv6 ? peer.MapToIPv4() : peer) ? 16384
+        : 1452;
+
     internal void Validate()
     {
         Require(IoThreads is >= 1 and <= 64, nameof(IoThreads), "must be 1 to 64");
@@ -141,7 +159,9 @@ public sealed class Ngtcp2TransportOptions
             "must be 0 to 7 days");
         Require(StreamSendBufferSize is >= 16 << 10 and <= 16 << 20, nameof(StreamSendBufferSize), "must be 16 KiB to 16 MiB");
         Require(KeyUpdateBytes is 0 or >= 64 << 10, nameof(KeyUpdateBytes), "must be 0 or at least 64 KiB");
-        Require(MaxUdpPayloadSize is >= 1200 and <= 1452, nameof(MaxUdpPayloadSize), "must be 1,200 to 1,452 bytes");
+        Require(
+            MaxUdpPayloadSize is 0 or (>= 1200 and <= EndpointLoop.SendBufferLength), nameof(MaxUdpPayloadSize),
+            "must be 0 or 1,200 to 65,507 bytes");
         Require(SocketBufferSize > 0, nameof(SocketBufferSize), "must be positive");
         Require(Enum.IsDefined(CongestionControl), nameof(CongestionControl), "has an unknown value");
         Require(Enum.IsDefined(Retry), nameof(Retry), "has an unknown value");

@@ -153,7 +153,7 @@ var attacks = map[string]func(conn quic.Connection, count int){
 }
 
 func main() {
-	ctx, stop := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, stop := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer stop()
 	pem, err := os.ReadFile(os.Args[2])
 	check(err)

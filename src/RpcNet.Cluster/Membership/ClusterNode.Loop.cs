@@ -36,6 +36,9 @@ public sealed partial class ClusterNode
     /// <summary>Inputs not handled yet, messages half read, sends under way, events not taken: none of them means that nothing happens until time passes.</summary>
     internal int Busy => Volatile.Read(ref _pendingInputs) + Volatile.Read(ref _reading) + _connections.Active + _hub.Backlog;
 
+    /// <summary>How much of <see cref="Busy"/> waits for a peer to answer a connect, which a dead one never does.</summary>
+    internal int Dialling => _connections.Dialling;
+
     private void Post(Input input) => TryPost(input);
 
     private bool TryPost(Input input)

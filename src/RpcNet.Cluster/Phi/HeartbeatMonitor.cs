@@ -78,6 +78,7 @@ internal sealed class HeartbeatMonitor
 
     /// <summary>
     /// The share of the heartbeats sent within the window that arrived, or null while the member has been watched for less.
+    /// What is older than the window is forgotten.
     /// </summary>
     public double? ArrivedShare(NodeId id, TimeSpan now, TimeSpan window) =>
         _watches.TryGetValue(id, out var watch) && now - watch.Estimator.Since >= window

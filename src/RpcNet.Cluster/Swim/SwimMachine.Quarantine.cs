@@ -12,6 +12,9 @@ internal sealed partial class SwimMachine
 
     private const int MaxExcuses = 3;
 
+    /// <summary>Of this many heartbeats before a failure at most one may be missing for it to count as an error.</summary>
+    private const int RecentHeartbeats = 10;
+
     private static readonly TimeSpan ComplaintInterval = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan ComplaintLifetime = TimeSpan.FromSeconds(6);
 
@@ -60,9 +63,11 @@ internal sealed partial class SwimMachine
 
         probation.Fail(now, isVerdict);
         var window = _options.Quarantine.Window;
+        var recent = RecentHeartbeats * _options.Phi.HeartbeatInterval;
         if (!isVerdict
             && _detector.LastHeartbeat(entry.Id) is { } last
-            && _detector.ArrivedShare(entry.Id, now, window) is { } share)
+            && _detector.ArrivedShare(entry.Id, now, window) is { } share
+            && _detector.ArrivedShare(entry.Id, now, recent) >= 1 - (1.0 / RecentHeartbeats))
         {
             // Heartbeats that came until the very failure speak for the member as much as those after it: it was failed in error.
             probation.Credit(now - window, last, (int)Math.Round(share * (window / _options.Phi.HeartbeatInterval)));

@@ -51,6 +51,7 @@ internal sealed unsafe partial class Connection
             table->Rand = (nint)(delegate* unmanaged[Cdecl]<byte*, nuint, nint, void>)&Rand;
             table->GetNewConnectionId = (nint)(delegate* unmanaged[Cdecl]<nint, NgCid*, byte*, nuint, nint, int>)&GetNewConnectionId;
             table->RemoveConnectionId = (nint)(delegate* unmanaged[Cdecl]<nint, NgCid*, nint, int>)&RemoveConnectionId;
+            table->RecvTxKey = (nint)(delegate* unmanaged[Cdecl]<nint, int, nint, int>)&RecvTxKey;
             table->HandshakeCompleted = (nint)(delegate* unmanaged[Cdecl]<nint, nint, int>)&HandshakeCompleted;
             table->HandshakeConfirmed = (nint)(delegate* unmanaged[Cdecl]<nint, nint, int>)&HandshakeConfirmed;
             table->RecvStatelessReset = (nint)(delegate* unmanaged[Cdecl]<nint, nint, nint, int>)&RecvStatelessReset;
@@ -147,6 +148,22 @@ internal sealed unsafe partial class Connection
             {
                 return Failed(userData, e);
             }
+        }
+
+        // GnuTLS accepts a peer without QUIC's transport parameters, and libngtcp2 aborts the process when it writes to one. A
+        // server has them before its first handshake key, a client before its last. (RFC 9001 section 8.2: missing_extension)
+        [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+        private static int RecvTxKey(nint native, int level, nint userData)
+        {
+            const int Handshake = 1, OneRtt = 2;
+            var connection = Of(userData);
+            if ((level == OneRtt || (level == Handshake && connection.IsServer)) && NgApi.GetRemoteTransportParams(native) == 0)
+            {
+                connection._lacksParameters = true;
+                return NgError.CallbackFailure;
+            }
+
+            return 0;
         }
 
         [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]

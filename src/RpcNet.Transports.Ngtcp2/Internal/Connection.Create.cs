@@ -12,6 +12,10 @@ internal sealed unsafe partial class Connection
     // moves in quick succession would end the connection.
     private const ulong ConnectionIdLimit = 7;
 
+    // Packets that are acknowledged at once without waiting for data to travel with. Two, the library's default, has every
+    // other answer of a call acknowledged by a packet of its own, which wakes the peer for nothing.
+    private const uint AckThreshold = 10;
+
     private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<CidKey> _routes = [];
     private Action<byte[]>? _tokenReceived;
@@ -109,8 +113,11 @@ internal sealed unsafe partial class Connection
         NgApi.SettingsDefault(NgApi.SettingsVersion, &settings);
         settings.InitialTs = _loop.Now;
         settings.CcAlgo = _loop.Options.NativeCongestionControl;
-        settings.MaxTxUdpPayloadSize = (nuint)_loop.Options.MaxUdpPayloadSize;
+        settings.MaxTxUdpPayloadSize = (nuint)_maxPayload;
+        settings.PmtudProbes = PathMtu.Probes(_maxPayload, out var probes);
+        settings.PmtudProbesLen = (nuint)probes;
         settings.HandshakeTimeout = Nanoseconds(_options.HandshakeTimeout);
+        settings.AckThresh = AckThreshold;
         // Both windows are ours: the application's reading alone extends them.
         settings.MaxWindow = 0;
         settings.MaxStreamWindow = 0;

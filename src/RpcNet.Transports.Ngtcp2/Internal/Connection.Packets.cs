@@ -8,11 +8,14 @@ internal sealed unsafe partial class Connection
     // The kernel splits at most this many segments from one send.
     private const int MaxSegments = 64;
 
+    private const ulong TimerGranularity = 1_000_000;
+
     [ThreadStatic]
     private static Connection? t_reading;
 
     private bool _statelessReset;
     private bool _handshakeCompleted;
+    private bool _lacksParameters;
     private bool _refused;
     private ulong _heardAt;
     private bool _hearsKeepAlives;
@@ -124,7 +127,7 @@ internal sealed unsafe partial class Connection
 
         RenewKeys();
         NgApi.UpdatePacketTxTime(Native, _loop.Now);
-        _loop.SetTimer(this, Math.Min(NgApi.GetExpiry(_native), SilentAt));
+        _loop.SetTimer(this, Math.Min(NextExpiry(), SilentAt));
         if (more)
         {
             _loop.ScheduleWrite(this);
@@ -142,13 +145,21 @@ internal sealed unsafe partial class Connection
         }
     }
 
+    // The library delays an acknowledgement by an eighth of the round trip, which on a short path is over before the answer
+    // that it could travel with. While nothing waits for pacing, timers have RFC 9002's granularity instead (section 6.1.2).
+    private ulong NextExpiry()
+    {
+        var expiry = NgApi.GetExpiry(Native);
+        return _sendQueue.Count > 0 || _state != ConnectionState.Established ? expiry : Math.Max(expiry, _loop.Now + TimerGranularity);
+    }
+
     private bool WritePackets()
     {
         var start = _loop.SendBuffer;
         var end = start;
         var limit = start + Math.Min(EndpointLoop.SendBufferLength, Math.Max((int)NgApi.GetSendQuantum(Native), 16384));
         var last = start + EndpointLoop.SendBufferLength;
-        var capacity = _loop.Options.MaxUdpPayloadSize;
+        var capacity = _maxPayload;
         var segment = 0;
         var segments = 0;
         byte batchEcn = 0;
@@ -274,7 +285,7 @@ internal sealed unsafe partial class Connection
             case NgError.DiscardPacket:
                 return;
             case NgError.Crypto:
-                var alert = NgApi.GetTlsAlert(Native);
+                var alert = _lacksParameters ? QuicError.AlertMissingExtension : NgApi.GetTlsAlert(Native);
                 var failure = Failures.FromAlert(alert, byPeer: false);
                 if (_tls?.Refusal is { } refusal)
                 {

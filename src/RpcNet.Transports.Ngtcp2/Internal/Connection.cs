@@ -31,6 +31,7 @@ internal sealed partial class Connection : TimerEntry, ITransportConnection
     private readonly ConnectionOwner _owner;
     private readonly TransportConnectionOptions _options;
     private readonly string? _targetHost;
+    private readonly int _maxPayload;
     private readonly TaskCompletionSource<TransportException> _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _closeSent = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly AcceptQueue<Stream> _incoming = new();
@@ -58,6 +59,7 @@ internal sealed partial class Connection : TimerEntry, ITransportConnection
         IsServer = options is TransportListenerOptions;
         LocalEndPoint = local.ToEndPoint();
         RemoteEndPoint = remote.ToEndPoint();
+        _maxPayload = loop.Options.MaxUdpPayloadSizeTo(RemoteEndPoint.Address);
         _bidirectional = new StreamLimit(_openGate, number => CreateLocal(number, bidirectional: true));
         _unidirectional = new StreamLimit(_openGate, number => CreateLocal(number, bidirectional: false));
     }

@@ -147,6 +147,7 @@ internal sealed class GossipPeer
         _awaitsPool = true;
         ThreadPool.UnsafeQueueUserWorkItem(static peer => peer._awaitsPool = false, this, preferLocal: false);
         string reason;
+        _owner.CountDialling(1);
         try
         {
             var connection = await _owner.ConnectAsync(Address, timeout.Token).ConfigureAwait(true);
@@ -171,6 +172,10 @@ internal sealed class GossipPeer
         catch (OperationCanceledException)
         {
             reason = $"no answer within {_owner.Options.ConnectTimeout}";
+        }
+        finally
+        {
+            _owner.CountDialling(-1);
         }
 
         lock (_lock)

@@ -39,10 +39,11 @@ internal sealed partial class ClientConnection
         UnaryCall<TRequest, TResponse>? call = null;
         try
         {
-            WriteExtension(buffer, setup.Metadata, timeout);
+            var serializer = SerializerOf(method);
+            WriteExtension(buffer, setup.Metadata, timeout, serializer);
             var extensionLength = buffer.Count;
             CheckMetadata(extensionLength);
-            method.Request.Write(Serializer, buffer, request);
+            method.Request.Write(serializer, buffer, request);
             var payloadLength = buffer.Count - extensionLength;
             if (payloadLength > MaxInlineBytes)
             {
@@ -165,13 +166,14 @@ internal sealed partial class ClientConnection
     }
 
     /// <summary>Writes what travels beside every request.</summary>
-    public void WriteExtension(PooledBufferWriter buffer, RpcMetadata? metadata, TimeSpan? timeout, RpcMethod? method = null)
+    public void WriteExtension(
+        PooledBufferWriter buffer, RpcMetadata? metadata, TimeSpan? timeout, IRpcSerializer serializer, RpcMethod? method = null)
     {
         var extension = new FrameExtension
         {
             TimeoutMicroseconds = timeout is { } t ? Math.Max(1, (long)t.TotalMicroseconds) : null,
             Metadata = metadata,
-            Codec = Serializer.CodecId == 1 ? null : Serializer.CodecId,
+            Codec = serializer.CodecId == 1 ? null : serializer.CodecId,
             Method = method?.FullName,
         };
         if (Activity.Current is { IdFormat: ActivityIdFormat.W3C } activity)

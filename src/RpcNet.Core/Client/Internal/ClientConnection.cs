@@ -4,6 +4,8 @@ using System.Text;
 using Microsoft.Extensions.Logging;
 using RpcNet.Diagnostics;
 using RpcNet.Framing;
+using RpcNet.Serialization;
+using RpcNet.Server;
 using RpcNet.Transports;
 
 namespace RpcNet.Client.Internal;
@@ -45,7 +47,6 @@ internal sealed partial class ClientConnection : IAsyncDisposable
 
     public ITransportConnection Transport => _transport;
 
-    public IRpcSerializer Serializer => _options.Serializer;
 
     public RpcLimits Limits => _options.Limits;
 
@@ -231,6 +232,15 @@ internal sealed partial class ClientConnection : IAsyncDisposable
         _ => Faults.Unavailable($"The connection to {_options.EndPoint} failed: {error.Message}", mayHaveExecuted: true, error),
     });
 
+    /// <summary>The codec of a method's calls: RpcNet's own services speak the default one, whatever the application chose.</summary>
+    public IRpcSerializer SerializerOf(RpcMethod method)
+    {
+        var serializer = _options.Serializer;
+        return ReferenceEquals(serializer, MessagePackRpcSerializer.Default) || !BuiltInServices.Contains(method)
+            ? serializer
+            : MessagePackRpcSerializer.Default;
+    }
+
     private static void CompleteFailed(PendingCall call, RpcFaultException failure) =>
         call.CompleteWith(Faults.Unavailable(failure.Message, mayHaveExecuted: !call.Lane.Writer.IsUnsent(call.Ticket), failure.InnerException));
 
@@ -246,7 +256,8 @@ internal sealed partial class ClientConnection : IAsyncDisposable
         var lanes = new ClientLane[Math.Clamp(Limits.Lanes, 1, _peer.MaxLanes)];
         for (var i = 0; i < lanes.Length; i++)
         {
-            lanes[i] = await ClientLane.OpenAsync(_transport, i, Limits.LaneQueueBytes, FailTransport, cancellationToken).ConfigureAwait(false);
+            lanes[i] = await ClientLane.OpenAsync(
+                _transport, i, Dispatch, Limits.LaneQueueBytes, FailTransport, cancellationToken).ConfigureAwait(false);
         }
 
         _lanes = lanes;
@@ -373,14 +384,25 @@ internal sealed partial class ClientConnection : IAsyncDisposable
 
     private async Task ReadLaneAsync(FrameReader reader)
     {
-        do
+        reader.AllowInlineReads();
+        try
         {
-            while (reader.TryRead(out var frame))
+            do
             {
-                OnLaneFrame(frame);
+                while (reader.TryRead(out var frame))
+                {
+                    OnLaneFrame(frame);
+                }
             }
+            while (await reader.FillAsync(CancellationToken.None).ConfigureAwait(false));
         }
-        while (await reader.FillAsync(CancellationToken.None).ConfigureAwait(false));
+        catch (RpcProtocolException)
+        {
+            // The end of a connection runs user code, which has no place on the engine's thread.
+            await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+            throw;
+        }
+
         throw new RpcProtocolException("The server ended a lane.");
     }
 

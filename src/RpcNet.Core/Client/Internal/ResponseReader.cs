@@ -26,7 +26,7 @@ internal static class ResponseReader
     {
         try
         {
-            return connection.Compression.Read(marshaller, connection.Serializer, payload, flags, connection.Limits.MessageBytes);
+            return connection.Compression.Read(marshaller, connection.SerializerOf(method), payload, flags, connection.Limits.MessageBytes);
         }
         catch (RpcSerializationException e)
         {

@@ -184,7 +184,7 @@ internal sealed class StreamCall : IAsyncDisposable
     private async ValueTask SendRequestAsync<TRequest>(RpcMarshaller<TRequest> marshaller, TRequest request, bool endOfInput, TimeSpan? timeout)
     {
         using var extension = new PooledBufferWriter();
-        _connection.WriteExtension(extension, _setup.Metadata, timeout, _method);
+        _connection.WriteExtension(extension, _setup.Metadata, timeout, _connection.SerializerOf(_method), _method);
         _connection.CheckMetadata(extension.Count);
         _writer.AppendVarInt(StreamType.Call);
         try
@@ -194,7 +194,7 @@ internal sealed class StreamCall : IAsyncDisposable
                 endOfInput ? FrameFlags.EndOfInput : FrameFlags.None,
                 extension.WrittenSpan,
                 marshaller,
-                _connection.Serializer,
+                _connection.SerializerOf(_method),
                 request,
                 _connection.MaxMessageBytes);
         }
@@ -225,7 +225,7 @@ internal sealed class StreamCall : IAsyncDisposable
             await _writer.WriteItemsAsync(
                 input,
                 marshaller,
-                _connection.Serializer,
+                _connection.SerializerOf(_method),
                 _connection.MaxMessageBytes,
                 abandonSource: true,
                 _lifetime.Token).ConfigureAwait(false);

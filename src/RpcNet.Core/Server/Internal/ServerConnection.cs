@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Net;
 using Microsoft.Extensions.Logging;
 using RpcNet.Framing;
+using RpcNet.Serialization;
 using RpcNet.Transports;
 
 namespace RpcNet.Server.Internal;
@@ -126,7 +127,8 @@ internal sealed partial class ServerConnection
     /// <summary>Admits a call; otherwise says why not, and the handler certainly did not run.</summary>
     public RpcFaultException? TryAccept(ServerMethod? method, in FrameExtension extension, out IRpcSerializer serializer)
     {
-        serializer = Server.Serializers[extension.Codec ?? 1]!;
+        var codec = extension.Codec ?? 1;
+        serializer = codec == 1 && method is { IsBuiltIn: true } ? MessagePackRpcSerializer.Default : Server.Serializers[codec]!;
         if (method is null)
         {
             return new RpcFaultException(
@@ -135,7 +137,7 @@ internal sealed partial class ServerConnection
 
         if (serializer is null)
         {
-            return new RpcFaultException(RpcStatusCode.Unimplemented, $"The server does not know the codec {extension.Codec ?? 1}.");
+            return new RpcFaultException(RpcStatusCode.Unimplemented, $"The server does not know the codec {codec}.");
         }
 
         if (Server.DrainReason is { } reason)

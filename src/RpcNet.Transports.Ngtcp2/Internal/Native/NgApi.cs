@@ -88,6 +88,10 @@ internal static unsafe partial class NgApi
     [LibraryImport(Library, EntryPoint = "ngtcp2_conn_set_tls_alert")]
     public static partial void SetTlsAlert(nint connection, byte alert);
 
+    /// <returns>The peer's transport parameters; null before they have come.</returns>
+    [LibraryImport(Library, EntryPoint = "ngtcp2_conn_get_remote_transport_params")]
+    public static partial nint GetRemoteTransportParams(nint connection);
+
     [LibraryImport(Library, EntryPoint = "ngtcp2_conn_set_keep_alive_timeout")]
     public static partial void SetKeepAlive(nint connection, ulong timeout);
 
@@ -225,6 +229,7 @@ internal static class QuicError
     public const byte AlertBadCertificate = 42;
     public const byte AlertUnknownCa = 48;
     public const byte AlertAccessDenied = 49;
+    public const byte AlertMissingExtension = 109;
     public const byte AlertUnrecognizedName = 112;
     public const byte AlertCertificateRequired = 116;
     public const byte AlertNoApplicationProtocol = 120;
