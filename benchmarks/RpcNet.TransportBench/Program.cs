@@ -2,6 +2,8 @@ using System.Globalization;
 using RpcNet.TransportBench;
 
 // Usage: dotnet run -c Release --project benchmarks/RpcNet.TransportBench -- [--seconds N] [--rounds N] [--scenarios a,b,…]
+//        … -- bare [--seconds N] [--rounds N]      the ngtcp2 engine beside a bare libngtcp2 loop
+//        … -- idle [--connections N]               what idle connections cost, and whether they answer
 //        dotnet run -c Release --project benchmarks/RpcNet.TransportBench -- faults [--help]
 if (args is ["faults", ..])
 {
@@ -18,11 +20,23 @@ var seconds = Number("--seconds", 2);
 var rounds = (int)Number("--rounds", 3);
 var wanted = Text("--scenarios")?.Split(',');
 
+if (args.FirstOrDefault() == "bare")
+{
+    await BareScenarios.RunAsync((int)Number("--rounds", 12), TimeSpan.FromSeconds(Number("--seconds", 1)));
+    return 0;
+}
+
 foreach (var engine in Engines.All())
 {
     Console.WriteLine(engine.Reason is { } reason ? $"{engine.Name}: skipped, {reason}" : $"{engine.Name}: {engine.Version}");
     if (engine.Reason is not null)
     {
+        continue;
+    }
+
+    if (args.FirstOrDefault() == "idle")
+    {
+        await IdleScenario.RunAsync(engine, (int)Number("--connections", 10_000));
         continue;
     }
 

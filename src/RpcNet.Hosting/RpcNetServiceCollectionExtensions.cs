@@ -116,7 +116,9 @@ public static class RpcNetServiceCollectionExtensions
         services.AddSingleton<RpcNetSettings>();
         services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton<IRpcTransportFactory>(static p => new TransportFactory(
-            p.GetRequiredService<ILoggerFactory>(), p.GetRequiredService<TimeProvider>()));
+            p.GetRequiredService<ILoggerFactory>(),
+            p.GetRequiredService<TimeProvider>(),
+            p.GetRequiredService<RpcNetSettings>().Options.Transport.Ngtcp2));
         services.TryAddSingleton(static p => p.GetRequiredService<IRpcTransportFactory>()
             .Create(p.GetRequiredService<RpcNetSettings>().Options.Transport.Engine));
         services.TryAddSingleton<IRpcCertificates, RpcCertificates>();

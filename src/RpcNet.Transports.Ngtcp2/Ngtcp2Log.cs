@@ -29,4 +29,10 @@ internal static partial class Ngtcp2Log
 
     [LoggerMessage(3207, LogLevel.Warning, "{Count} more handshakes failed on {LocalEndPoint} within a short time; they are not logged one by one.")]
     public static partial void MoreHandshakesFailed(ILogger logger, int count, IPEndPoint localEndPoint);
+
+    [LoggerMessage(
+        3208,
+        LogLevel.Warning,
+        "libngtcp2 {Version} is in use: {Warning}. Update it by the package manager, or by eng/native-prerequisites.sh on a developer's machine.")]
+    public static partial void Vulnerable(ILogger logger, string? version, string warning);
 }

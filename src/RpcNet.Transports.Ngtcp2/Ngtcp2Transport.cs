@@ -26,6 +26,7 @@ public sealed class Ngtcp2Transport : ITransport
     private readonly TimeProvider _timeProvider;
     private readonly byte[] _secret;
     private readonly ClientEndpoint _client;
+    private int _judged;
 
     /// <summary>Creates the engine. It loads no library before it is used.</summary>
     /// <param name="options">The engine's own options; null takes the defaults.</param>
@@ -72,7 +73,7 @@ public sealed class Ngtcp2Transport : ITransport
             return ValueTask.FromCanceled<ITransportListener>(cancellationToken);
         }
 
-        ThrowIfUnsupported();
+        CheckLibrary();
         return new ValueTask<ITransportListener>(new Listener(options, _options, _secret, _logger, _timeProvider));
     }
 
@@ -83,15 +84,20 @@ public sealed class Ngtcp2Transport : ITransport
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
         cancellationToken.ThrowIfCancellationRequested();
-        ThrowIfUnsupported();
+        CheckLibrary();
         return await _client.ConnectAsync(options, cancellationToken).ConfigureAwait(false);
     }
 
-    private static void ThrowIfUnsupported()
+    private void CheckLibrary()
     {
         if (UnsupportedReason is { } reason)
         {
             throw new TransportException(TransportError.EngineUnavailable, reason);
+        }
+
+        if (Interlocked.Exchange(ref _judged, 1) == 0 && KnownVulnerability.Warning is { } warning)
+        {
+            Ngtcp2Log.Vulnerable(_logger, LibraryVersion, warning);
         }
     }
 }

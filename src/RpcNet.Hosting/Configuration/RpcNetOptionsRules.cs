@@ -134,6 +134,22 @@ internal sealed class RpcNetOptionsRules
             Complain("Transport:KeepAliveInterval", o.KeepAliveInterval, $"must be shorter than {_section}:Transport:IdleTimeout = '{Text(o.IdleTimeout)}'");
         }
 
+        if (!Enum.IsDefined(o.Ngtcp2.CongestionControl))
+        {
+            Complain("Transport:Ngtcp2:CongestionControl", o.Ngtcp2.CongestionControl, "must be Auto, Cubic, Reno or Bbr");
+        }
+
+        if (!Enum.IsDefined(o.Ngtcp2.Retry))
+        {
+            Complain("Transport:Ngtcp2:Retry", o.Ngtcp2.Retry, "must be UnderLoad, Always or Never");
+        }
+
+        Range(o.Ngtcp2.IoThreads, 1, 64, "Transport:Ngtcp2:IoThreads");
+        if (o.Ngtcp2.KeyUpdateBytes is not 0 and < 64 << 10)
+        {
+            Complain("Transport:Ngtcp2:KeyUpdateBytes", o.Ngtcp2.KeyUpdateBytes, "must be 0 or at least 65536");
+        }
+
         Range(o.HandshakeTimeout, Ms(100), Sec(300), "Transport:HandshakeTimeout");
         Range(o.StreamReceiveWindow, 16 << 10, 1 << 30, "Transport:StreamReceiveWindow");
         Range(o.ConnectionReceiveWindow, 16 << 10, int.MaxValue, "Transport:ConnectionReceiveWindow");

@@ -34,7 +34,6 @@ internal sealed unsafe partial class Connection
             }
 
             // Passed on as they are, so that crypto never enters managed code.
-            table->RecvCryptoData = NativeLibraries.CryptoExport("ngtcp2_crypto_recv_crypto_data_cb");
             table->Encrypt = NativeLibraries.CryptoExport("ngtcp2_crypto_encrypt_cb");
             table->HpMask = NativeLibraries.CryptoExport("ngtcp2_crypto_hp_mask_cb");
             table->UpdateKey = NativeLibraries.CryptoExport("ngtcp2_crypto_update_key_cb");
@@ -43,6 +42,9 @@ internal sealed unsafe partial class Connection
             table->GetPathChallengeData = NativeLibraries.CryptoExport("ngtcp2_crypto_get_path_challenge_data_cb");
             table->VersionNegotiation = NativeLibraries.CryptoExport("ngtcp2_crypto_version_negotiation_cb");
 
+            s_receiveCrypto = (delegate* unmanaged[Cdecl]<nint, uint, ulong, byte*, nuint, nint, int>)
+                NativeLibraries.CryptoExport("ngtcp2_crypto_recv_crypto_data_cb");
+            table->RecvCryptoData = (nint)(delegate* unmanaged[Cdecl]<nint, uint, ulong, byte*, nuint, nint, int>)&RecvCryptoData;
             s_decrypt = (delegate* unmanaged[Cdecl]<byte*, nint, nint, byte*, nuint, byte*, nuint, byte*, nuint, int>)
                 NativeLibraries.CryptoExport("ngtcp2_crypto_decrypt_cb");
             table->Decrypt = (nint)(delegate* unmanaged[Cdecl]<byte*, nint, nint, byte*, nuint, byte*, nuint, byte*, nuint, int>)&Decrypt;
@@ -67,6 +69,8 @@ internal sealed unsafe partial class Connection
             return (nint)table;
         }
 
+        private static delegate* unmanaged[Cdecl]<nint, uint, ulong, byte*, nuint, nint, int> s_receiveCrypto;
+
         private static Connection Of(nint userData) => (Connection)GCHandle.FromIntPtr(userData).Target!;
 
         private static int Failed(nint userData, Exception e)
@@ -89,6 +93,25 @@ internal sealed unsafe partial class Connection
             }
 
             return result;
+        }
+
+        // Once TLS is let go of, a server expects nothing more of it, and a client has the ticket that it wanted.
+        [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+        private static int RecvCryptoData(nint native, uint level, ulong offset, byte* data, nuint length, nint userData)
+        {
+            var connection = Of(userData);
+            if (connection._tls is { Handle: not 0 })
+            {
+                return s_receiveCrypto(native, level, offset, data, length, userData);
+            }
+
+            if (!connection.IsServer)
+            {
+                return 0;
+            }
+
+            NgApi.SetTlsAlert(native, QuicError.AlertUnexpectedMessage);
+            return NgError.Crypto;
         }
 
         [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]

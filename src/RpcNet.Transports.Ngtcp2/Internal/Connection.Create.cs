@@ -8,6 +8,10 @@ internal sealed unsafe partial class Connection
 {
     private const ulong NanosecondsPerTick = 100;
 
+    // A path that is being validated takes an id beside the one in use and the one to fall back on: with the protocol's two,
+    // moves in quick succession would end the connection.
+    private const ulong ConnectionIdLimit = 7;
+
     // Packets that are acknowledged at once without waiting for data to travel with. Two, the library's default, has every
     // other answer of a call acknowledged by a packet of its own, which wakes the peer for nothing.
     private const uint AckThreshold = 10;
@@ -15,6 +19,8 @@ internal sealed unsafe partial class Connection
     private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<CidKey> _routes = [];
     private Action<byte[]>? _tokenReceived;
+    private CheckedMemory? _memory;
+    private bool _wantsTicket;
     private bool _counted;
 
     /// <summary>Completes when the handshake is done and judged on both sides; faults when it fails.</summary>
@@ -38,8 +44,15 @@ internal sealed unsafe partial class Connection
         var key = ResumptionKey.For(options, connection.RemoteEndPoint, targetHost, identity);
         var (ticket, token) = cache.Take(key);
         connection._tls = TlsSession.CreateClient(
-            options, targetHost, identity, ticket, cache.IsEnabled ? received => cache.AddTicket(key, received) : null);
+            options, targetHost, identity, ticket, cache.IsEnabled ? TicketReceived : null);
+        connection._wantsTicket = cache.IsEnabled;
         connection._tokenReceived = cache.IsEnabled ? received => cache.AddToken(key, received) : null;
+        void TicketReceived(byte[] received)
+        {
+            cache.AddTicket(key, received);
+            connection._wantsTicket = false;
+        }
+
         var settings = connection.Settings();
         var parameters = connection.TransportParams();
         fixed (byte* data = token)
@@ -121,6 +134,7 @@ internal sealed unsafe partial class Connection
         parameters.InitialMaxData = (ulong)_options.ConnectionReceiveWindow;
         parameters.InitialMaxStreamsBidi = (ulong)_options.MaxInboundBidirectionalStreams;
         parameters.InitialMaxStreamsUni = (ulong)_options.MaxInboundUnidirectionalStreams;
+        parameters.ActiveConnectionIdLimit = ConnectionIdLimit;
         parameters.MaxIdleTimeout = _options.IdleTimeout == Timeout.InfiniteTimeSpan ? 0 : Nanoseconds(_options.IdleTimeout);
         return parameters;
     }
@@ -133,14 +147,15 @@ internal sealed unsafe partial class Connection
         var remote = _remote;
         var path = PathOf(&local, &remote);
         var callbacks = Callbacks.Table(IsServer);
+        _memory = NativeChecks.Enabled ? new CheckedMemory() : null;
         nint native;
         var result = IsServer
             ? NgApi.ServerNew(
                 &native, dcid, scid, &path, version, NgApi.CallbacksVersion, callbacks, NgApi.SettingsVersion, settings,
-                NgApi.TransportParamsVersion, parameters, 0, GCHandle.ToIntPtr(_self))
+                NgApi.TransportParamsVersion, parameters, _memory?.Table ?? 0, GCHandle.ToIntPtr(_self))
             : NgApi.ClientNew(
                 &native, dcid, scid, &path, version, NgApi.CallbacksVersion, callbacks, NgApi.SettingsVersion, settings,
-                NgApi.TransportParamsVersion, parameters, 0, GCHandle.ToIntPtr(_self));
+                NgApi.TransportParamsVersion, parameters, _memory?.Table ?? 0, GCHandle.ToIntPtr(_self));
         if (result != 0)
         {
             var failure = Failures.FromLibrary(result, established: false);
@@ -200,9 +215,11 @@ internal sealed unsafe partial class Connection
         _routes.Clear();
         if (_native != 0)
         {
-            NgApi.Delete(_native);
+            NgApi.Delete(Native);
             _native = 0;
         }
+
+        _memory?.Close();
 
         // Send buffers go back only now: until its deletion libngtcp2 may read them.
         FreeStreams();
@@ -224,7 +241,7 @@ internal sealed unsafe partial class Connection
         var length = ((ListenerShard)_owner).WriteAddressToken(token, in _remote, _loop);
         if (length > 0)
         {
-            _ = NgApi.SubmitNewToken(_native, token, (nuint)length);
+            _ = NgApi.SubmitNewToken(Native, token, (nuint)length);
         }
     }
 

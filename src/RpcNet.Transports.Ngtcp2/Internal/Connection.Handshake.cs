@@ -10,13 +10,17 @@ internal sealed unsafe partial class Connection
     private bool _confirmed;
     private bool _established;
 
-    /// <summary>Whether the handshake took up an earlier session. Loop's thread, while the connection is not freed.</summary>
-    public bool IsResumed => _tls is { Handle: not 0, IsResumed: true };
+    /// <summary>Whether the handshake took up an earlier session.</summary>
+    public bool IsResumed { get; private set; }
+
+    /// <summary>Whether the session of TLS is still kept. Loop's thread.</summary>
+    public bool KeepsTls => _tls is { Handle: not 0 };
 
     private void OnHandshakeCompleted()
     {
         _state = ConnectionState.Judging;
         ApplicationProtocol = _tls!.ApplicationProtocol();
+        IsResumed = _tls.IsResumed;
         var chain = _tls.PeerCertificates();
         if (chain.Length == 0)
         {
@@ -107,6 +111,7 @@ internal sealed unsafe partial class Connection
         if (IsServer)
         {
             EaseReturn();
+            ReleaseTls();
         }
 
         _loop.ScheduleWrite(this);
@@ -141,6 +146,17 @@ internal sealed unsafe partial class Connection
 
         _ready.TrySetResult();
         _loop.ScheduleWrite(this);
+    }
+
+    // The session is a third of an idle connection's memory and has done its part: packets are protected without it. Not within
+    // a callback.
+    private void ReleaseTls()
+    {
+        if (_tls is { Handle: not 0 } session)
+        {
+            NgApi.SetTlsHandle(Native, 0);
+            session.Free();
+        }
     }
 
     private void OnConfirmed()

@@ -26,7 +26,7 @@ internal sealed unsafe partial class Connection
     public int KeyUpdates { get; private set; }
 
     /// <summary>The largest UDP payload that the path is known to carry. Loop's thread, while the connection is not freed.</summary>
-    public int PathPayload => (int)NgApi.GetPathMaxUdpPayload(_native);
+    public int PathPayload => (int)NgApi.GetPathMaxUdpPayload(Native);
 
     /// <summary>
     /// When the peer's silence ends the connection. Sending restarts the library's idle timer once (RFC 9000 section
@@ -58,7 +58,7 @@ internal sealed unsafe partial class Connection
         var path = PathOf(&from, &to);
         var info = new NgPacketInfo { Ecn = ecn };
         t_reading = this;
-        var result = NgApi.ReadPacket(_native, &path, NgApi.PacketInfoVersion, &info, data, (nuint)length, _loop.Now);
+        var result = NgApi.ReadPacket(Native, &path, NgApi.PacketInfoVersion, &info, data, (nuint)length, _loop.Now);
         t_reading = null;
         if (result != 0)
         {
@@ -67,6 +67,11 @@ internal sealed unsafe partial class Connection
         }
 
         _heardAt = _loop.Now;
+        if (!IsServer && _confirmed && _judged && !_wantsTicket)
+        {
+            ReleaseTls();
+        }
+
         ReportStoppedStreams();
         if (_handshakeCompleted && _state == ConnectionState.Handshaking)
         {
@@ -93,7 +98,7 @@ internal sealed unsafe partial class Connection
                 break;
         }
 
-        var result = _loop.Now >= SilentAt ? NgError.IdleClose : NgApi.HandleExpiry(_native, _loop.Now);
+        var result = _loop.Now >= SilentAt ? NgError.IdleClose : NgApi.HandleExpiry(Native, _loop.Now);
         if (result != 0)
         {
             // Idle and never answered connections end silently (RFC 9000 section 10.1).
@@ -121,7 +126,7 @@ internal sealed unsafe partial class Connection
         }
 
         RenewKeys();
-        NgApi.UpdatePacketTxTime(_native, _loop.Now);
+        NgApi.UpdatePacketTxTime(Native, _loop.Now);
         _loop.SetTimer(this, Math.Min(NextExpiry(), SilentAt));
         if (more)
         {
@@ -133,7 +138,7 @@ internal sealed unsafe partial class Connection
     private void RenewKeys()
     {
         if (_sentUnderKeys >= (ulong)_loop.Options.KeyUpdateBytes && _loop.Options.KeyUpdateBytes != 0 && _confirmed
-            && NgApi.InitiateKeyUpdate(_native, _loop.Now) == 0)
+            && NgApi.InitiateKeyUpdate(Native, _loop.Now) == 0)
         {
             _sentUnderKeys = 0;
             KeyUpdates++;
@@ -144,7 +149,7 @@ internal sealed unsafe partial class Connection
     // that it could travel with. While nothing waits for pacing, timers have RFC 9002's granularity instead (section 6.1.2).
     private ulong NextExpiry()
     {
-        var expiry = NgApi.GetExpiry(_native);
+        var expiry = NgApi.GetExpiry(Native);
         return _sendQueue.Count > 0 || _state != ConnectionState.Established ? expiry : Math.Max(expiry, _loop.Now + TimerGranularity);
     }
 
@@ -152,7 +157,7 @@ internal sealed unsafe partial class Connection
     {
         var start = _loop.SendBuffer;
         var end = start;
-        var limit = start + Math.Min(EndpointLoop.SendBufferLength, Math.Max((int)NgApi.GetSendQuantum(_native), 16384));
+        var limit = start + Math.Min(EndpointLoop.SendBufferLength, Math.Max((int)NgApi.GetSendQuantum(Native), 16384));
         var last = start + EndpointLoop.SendBufferLength;
         var capacity = _maxPayload;
         var segment = 0;
@@ -235,7 +240,9 @@ internal sealed unsafe partial class Connection
         }
     }
 
-    /// <summary>A socket error: only a handshake heeds it, since an established connection has its own ways to notice.</summary>
+    /// <summary>
+    /// A socket error. That nobody listens ends a handshake alone, since an established connection has its own ways to notice.
+    /// </summary>
     public void OnSocketError(int error)
     {
         if (_state == ConnectionState.Handshaking && !IsServer
@@ -265,7 +272,7 @@ internal sealed unsafe partial class Connection
         switch (result)
         {
             case NgError.Draining:
-                Finish(Failures.FromPeerClose(NgApi.GetCloseError(_native), _statelessReset, _established));
+                Finish(Failures.FromPeerClose(NgApi.GetCloseError(Native), _statelessReset, _established));
                 EnterFinalPeriod(ConnectionState.Draining);
                 return;
             case NgError.DropConnection:
@@ -278,7 +285,7 @@ internal sealed unsafe partial class Connection
             case NgError.DiscardPacket:
                 return;
             case NgError.Crypto:
-                var alert = _lacksParameters ? QuicError.AlertMissingExtension : NgApi.GetTlsAlert(_native);
+                var alert = _lacksParameters ? QuicError.AlertMissingExtension : NgApi.GetTlsAlert(Native);
                 var failure = Failures.FromAlert(alert, byPeer: false);
                 if (_tls?.Refusal is { } refusal)
                 {
@@ -300,7 +307,7 @@ internal sealed unsafe partial class Connection
             case NgError.Closing or NgError.Draining:
                 return;
             case NgError.Crypto:
-                CloseWithAlert(Failures.FromAlert(NgApi.GetTlsAlert(_native), byPeer: false), NgApi.GetTlsAlert(_native));
+                CloseWithAlert(Failures.FromAlert(NgApi.GetTlsAlert(Native), byPeer: false), NgApi.GetTlsAlert(Native));
                 return;
             default:
                 CloseWithLibraryError(Failures.FromLibrary(result, _established), result);

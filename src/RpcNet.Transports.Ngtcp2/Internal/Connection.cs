@@ -90,6 +90,24 @@ internal sealed partial class Connection : TimerEntry, ITransportConnection
     /// <summary>Whether the application has had the connection, or may have. Loop's thread.</summary>
     public bool IsEstablished => _established;
 
+    // The connection in libngtcp2, for a call into it.
+    private nint Native
+    {
+        get
+        {
+            if (NativeChecks.Enabled)
+            {
+                _loop.AssertOwned();
+                if (_native == 0)
+                {
+                    NativeChecks.Fail("libngtcp2 was called for a connection that is freed or not yet made");
+                }
+            }
+
+            return _native;
+        }
+    }
+
     /// <summary>Whether it is neither closed nor closing. Loop's thread.</summary>
     public bool IsLive => _state < ConnectionState.Closing;
 

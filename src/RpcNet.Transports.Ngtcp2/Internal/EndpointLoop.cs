@@ -88,9 +88,14 @@ internal sealed unsafe partial class EndpointLoop
 
     public void Start() => _thread.Start();
 
-    [Conditional("DEBUG")]
-    public void AssertOwned() =>
-        Debug.Assert(_turn.IsHeldByCurrentThread, "libngtcp2 may only be called by whoever has the loop's turn");
+    /// <summary>With <see cref="NativeChecks"/> on, ends the process unless the caller has the loop's turn.</summary>
+    public void AssertOwned()
+    {
+        if (NativeChecks.Enabled && !_turn.IsHeldByCurrentThread)
+        {
+            NativeChecks.Fail("libngtcp2 was called by a thread that has not the loop's turn");
+        }
+    }
 
     /// <summary>Runs <paramref name="command"/> on the loop's thread. Any thread.</summary>
     public void Post(Action command)

@@ -44,6 +44,9 @@ internal sealed class Listener : ITransportListener
     /// <summary>Established connections that nobody has taken yet.</summary>
     public AcceptQueue<Connection> Accepted { get; } = new();
 
+    /// <summary>Handshakes under way, as of about now.</summary>
+    public int HalfOpen => _shards.Sum(static shard => shard.HalfOpen);
+
     /// <summary>Packets that arrived on another thread than their connection's.</summary>
     public long HandedOn => _group.Ports.Sum(static port => port.HandedOn);
 

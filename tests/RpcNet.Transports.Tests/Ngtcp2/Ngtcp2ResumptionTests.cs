@@ -31,8 +31,8 @@ public sealed class Ngtcp2ResumptionTests
         {
             var (client, server) = await pair.ConnectAsync(Ngtcp2Pair.ConnectOptions(pair.Listener.LocalEndPoint, identity)).WaitAsync(s_limit);
 
-            Assert.Equal(i > 0, await ResumedAsync(client));
-            Assert.Equal(i > 0, await ResumedAsync(server));
+            Assert.Equal(i > 0, ((Connection)client).IsResumed);
+            Assert.Equal(i > 0, ((Connection)server).IsResumed);
             Assert.Equal("CN=localhost", client.RemoteCertificate!.Subject);
             Assert.Equal(withClient ? "CN=client" : null, server.RemoteCertificate?.Subject);
             Assert.Equal(withClient ? i + 1 : 0, judged);
@@ -137,7 +137,7 @@ public sealed class Ngtcp2ResumptionTests
         await using var client = await first.Transport.ConnectAsync(Ngtcp2Pair.ConnectOptions(address)).AsTask().WaitAsync(s_limit);
         await using var server = await accept;
 
-        Assert.Equal(resumed, await ResumedAsync(client));
+        Assert.Equal(resumed, ((Connection)client).IsResumed);
     }
 
     [Fact]
@@ -176,6 +176,20 @@ public sealed class Ngtcp2ResumptionTests
         Assert.Equal(AddressProof.None, ((Connection)server).Proof);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Tls_HandshakeDone_IsLetGoOf(bool tickets)
+    {
+        await using var pair = await Ngtcp2Pair.StartAsync(engine: new Ngtcp2TransportOptions { ResumptionCacheSize = tickets ? 16 : 0 });
+        var (client, server) = await pair.ConnectAsync().WaitAsync(s_limit);
+        await Ngtcp2PacketTests.EchoAsync(client, server);
+
+        Assert.False(await KeepsTlsAsync(server));
+        Assert.False(await KeepsTlsAsync(client));
+        await Ngtcp2PacketTests.EchoAsync(client, server);
+    }
+
     private static TransportListenerOptions Listen(
         ClientCertificateMode mode, IPEndPoint? endPoint = null, Func<TlsIdentity>? identity = null, PeerCertificateValidator? validate = null) =>
         new()
@@ -193,8 +207,8 @@ public sealed class Ngtcp2ResumptionTests
     private static async Task<ITransportConnection> ExpectAsync(Ngtcp2Pair pair, bool resumed)
     {
         var (client, server) = await pair.ConnectAsync().WaitAsync(s_limit);
-        Assert.Equal(resumed, await ResumedAsync(client));
-        Assert.Equal(resumed, await ResumedAsync(server));
+        Assert.Equal(resumed, ((Connection)client).IsResumed);
+        Assert.Equal(resumed, ((Connection)server).IsResumed);
         return client;
     }
 
@@ -205,12 +219,11 @@ public sealed class Ngtcp2ResumptionTests
         return ((Connection)server).Proof;
     }
 
-    // Asked on the loop's thread, where the session lives.
-    private static Task<bool> ResumedAsync(ITransportConnection connection)
+    private static Task<bool> KeepsTlsAsync(ITransportConnection connection)
     {
         var answer = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
         var native = (Connection)connection;
-        native.Loop.Post(() => answer.SetResult(native.IsResumed));
+        native.Loop.Post(() => answer.SetResult(native.KeepsTls));
         return answer.Task.WaitAsync(s_limit);
     }
 }

@@ -57,6 +57,7 @@ internal static unsafe partial class LibC
     public const int ErrNo_MsgSize = 90;
     public const int ErrNo_AddrInUse = 98;
     public const int ErrNo_AddrNotAvail = 99;
+    public const int ErrNo_NetDown = 100;
     public const int ErrNo_NetUnreach = 101;
     public const int ErrNo_NoBufs = 105;
     public const int ErrNo_ConnRefused = 111;

@@ -85,6 +85,9 @@ internal static unsafe partial class NgApi
     [LibraryImport(Library, EntryPoint = "ngtcp2_conn_get_tls_alert")]
     public static partial byte GetTlsAlert(nint connection);
 
+    [LibraryImport(Library, EntryPoint = "ngtcp2_conn_set_tls_alert")]
+    public static partial void SetTlsAlert(nint connection, byte alert);
+
     /// <returns>The peer's transport parameters; null before they have come.</returns>
     [LibraryImport(Library, EntryPoint = "ngtcp2_conn_get_remote_transport_params")]
     public static partial nint GetRemoteTransportParams(nint connection);
@@ -174,6 +177,9 @@ internal static unsafe partial class NgApi
     [LibraryImport(Library, EntryPoint = "ngtcp2_ccerr_set_application_error")]
     public static partial void CloseErrorSetApplication(NgConnectionCloseError* error, ulong code, byte* reason, nuint reasonLength);
 
+    [LibraryImport(Library, EntryPoint = "ngtcp2_conn_initiate_immediate_migration")]
+    public static partial int InitiateImmediateMigration(nint connection, NgPath* path, ulong now);
+
     [LibraryImport(Library, EntryPoint = "ngtcp2_conn_submit_new_token")]
     public static partial int SubmitNewToken(nint connection, byte* token, nuint length);
 
@@ -218,6 +224,7 @@ internal static class QuicError
     public const ulong CryptoFirst = 0x100;
     public const ulong CryptoLast = 0x1ff;
 
+    public const byte AlertUnexpectedMessage = 10;
     public const byte AlertHandshakeFailure = 40;
     public const byte AlertBadCertificate = 42;
     public const byte AlertUnknownCa = 48;
