@@ -82,6 +82,19 @@ internal sealed class ClientEndpoint : ConnectionOwner
         }
     }
 
+    public override UdpSocket? OpenSocket(IPEndPoint remote, IPacketSink sink)
+    {
+        try
+        {
+            return UdpSocket.Connect(remote, sink, _engine);
+        }
+        catch (TransportException)
+        {
+            // There is no way to the peer from here now; the idle timeout ends the connection if it stays so.
+            return null;
+        }
+    }
+
     public override bool OnEstablished(Connection connection) => true;
 
     public override void OnFinished(Connection connection, TransportException reason, bool wasEstablished)

@@ -251,6 +251,8 @@ internal sealed unsafe partial class Connection
             _refused = true;
             _loop.Post(EndRefused);
         }
+
+        MigrateAfter(error);
     }
 
     private void OnPeerMoved(in SockAddr remote)

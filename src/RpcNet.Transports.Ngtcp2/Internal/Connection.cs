@@ -27,7 +27,7 @@ internal enum ConnectionState
 internal sealed partial class Connection : TimerEntry, ITransportConnection
 {
     private readonly EndpointLoop _loop;
-    private readonly UdpSocket _socket;
+    private UdpSocket _socket;
     private readonly ConnectionOwner _owner;
     private readonly TransportConnectionOptions _options;
     private readonly string? _targetHost;
@@ -70,7 +70,7 @@ internal sealed partial class Connection : TimerEntry, ITransportConnection
 
     public SslApplicationProtocol ApplicationProtocol { get; private set; }
 
-    public IPEndPoint LocalEndPoint { get; }
+    public IPEndPoint LocalEndPoint { get; private set; }
 
     public IPEndPoint RemoteEndPoint { get; private set; }
 
@@ -214,6 +214,9 @@ internal abstract unsafe class ConnectionOwner
 {
     /// <summary>Makes an id for a connection.</summary>
     public virtual void NewId(NgCid* id) => ConnectionIds.Fill(id, ConnectionIds.Length);
+
+    /// <summary>Opens another socket towards a peer; null when that can't be done.</summary>
+    public virtual UdpSocket? OpenSocket(IPEndPoint remote, IPacketSink sink) => null;
 
     /// <summary>A connection id by which packets find the connection from now on.</summary>
     public virtual void AddRoute(CidKey id, Connection connection)

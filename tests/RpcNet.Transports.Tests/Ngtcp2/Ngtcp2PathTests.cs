@@ -71,7 +71,7 @@ public sealed class Ngtcp2PathTests
     [Fact]
     public async Task Ecn_PathPassesIt_IsUsedThroughout()
     {
-        await using var pair = await Ngtcp2Pair.StartAsync();
+        await using var pair = await Ngtcp2Pair.StartAsync(engine: new Ngtcp2TransportOptions { MaxUdpPayloadSize = 1452 });
         await using var relay = new EcnRelay(pair.Listener.LocalEndPoint);
         var (client, server) = await pair.ConnectAsync(Ngtcp2Pair.ConnectOptions(relay.EndPoint)).WaitAsync(s_limit);
         await BothWaysAsync(client, server, 1 << 20);
@@ -122,6 +122,39 @@ public sealed class Ngtcp2PathTests
         }
 
         Assert.False(server.Closed.IsCompleted);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(5)]
+    public async Task Migration_OfTheClient_IsFollowedInTheMidstOfATransfer(int moves)
+    {
+        await using var pair = await Ngtcp2Pair.StartAsync();
+        var (client, server) = await pair.ConnectAsync().WaitAsync(s_limit);
+        await BothWaysAsync(client, server, 1000);
+        for (var moved = 0; moved < moves;)
+        {
+            var before = client.LocalEndPoint;
+            var transfer = BothWaysAsync(client, server, 1 << 20);
+
+            // Refused while the peer owes an id.
+            var done = await OnLoopAsync(client, c => c.Migrate());
+            await transfer;
+            if (!done)
+            {
+                continue;
+            }
+
+            moved++;
+            Assert.NotEqual(before, client.LocalEndPoint);
+            for (var i = 0; !server.RemoteEndPoint.Equals(client.LocalEndPoint); i++)
+            {
+                Assert.True(i < 2000, "the server still knows the old address");
+                await BothWaysAsync(client, server, 1000);
+            }
+        }
+
+        Assert.False(client.Closed.IsCompleted || server.Closed.IsCompleted);
     }
 
     private static async Task BothWaysAsync(ITransportConnection client, ITransportConnection server, int size)
