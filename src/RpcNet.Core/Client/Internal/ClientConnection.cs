@@ -259,7 +259,8 @@ internal sealed partial class ClientConnection : IAsyncDisposable
         var lanes = new ClientLane[Math.Clamp(Limits.Lanes, 1, _peer.MaxLanes)];
         for (var i = 0; i < lanes.Length; i++)
         {
-            lanes[i] = await ClientLane.OpenAsync(_transport, i, Limits.LaneQueueBytes, FailTransport, cancellationToken).ConfigureAwait(false);
+            lanes[i] = await ClientLane.OpenAsync(
+                _transport, i, Dispatch, Limits.LaneQueueBytes, FailTransport, cancellationToken).ConfigureAwait(false);
         }
 
         _lanes = lanes;
@@ -386,14 +387,25 @@ internal sealed partial class ClientConnection : IAsyncDisposable
 
     private async Task ReadLaneAsync(FrameReader reader)
     {
-        do
+        reader.AllowInlineReads();
+        try
         {
-            while (reader.TryRead(out var frame))
+            do
             {
-                OnLaneFrame(frame);
+                while (reader.TryRead(out var frame))
+                {
+                    OnLaneFrame(frame);
+                }
             }
+            while (await reader.FillAsync(CancellationToken.None).ConfigureAwait(false));
         }
-        while (await reader.FillAsync(CancellationToken.None).ConfigureAwait(false));
+        catch (RpcProtocolException)
+        {
+            // The end of a connection runs user code, which has no place on the engine's thread.
+            await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+            throw;
+        }
+
         throw new RpcProtocolException("The server ended a lane.");
     }
 
