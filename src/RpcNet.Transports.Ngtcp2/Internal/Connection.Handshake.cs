@@ -148,7 +148,7 @@ internal sealed unsafe partial class Connection
         _loop.ScheduleWrite(this);
     }
 
-    // The session is a third of an idle connection's memory and has done its part: packets are protected without it. Not within
+    // The session has done its part: packets are protected without it. Not within
     // a callback.
     private void ReleaseTls()
     {

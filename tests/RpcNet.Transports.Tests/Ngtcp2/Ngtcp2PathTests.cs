@@ -80,7 +80,7 @@ public sealed class Ngtcp2PathTests
         var marked = relay.Marked;
         await BothWaysAsync(client, server, 1 << 20);
 
-        Assert.True(relay.Marked - marked > 100, $"{relay.Marked - marked} datagrams were marked");
+        Assert.True(relay.Marked - marked > 20, $"{relay.Marked - marked} datagrams were marked");
         // Path MTU probes and pure acknowledgements may go unmarked.
         Assert.True(relay.Unmarked - before < (relay.Marked - marked) / 2, $"{relay.Unmarked - before} datagrams were not marked");
     }
