@@ -8,7 +8,7 @@ const string Help = """
 
     compare                        runs all systems, each as a server and a client process, in interleaved rounds
       --systems NAMES              rpcnet,grpc,streamjsonrpc,orleans,bare (default: all; rpcnet and bare mean every engine
-                                   that loads, rpcnet/Ngtcp2 means one)
+                                   that loads, rpcnet/Ngtcp2 means one); rpcnet-noscope: without host and DI scope
       --scenarios NAMES            default: all; --help-scenarios lists them; groups: payloads, streams
       --concurrency NUMBERS        calls in flight of the scenario unary (default 1,64,512)
       --seconds S                  measured time of a window (default 2)
@@ -28,6 +28,9 @@ try
 {
     switch (args)
     {
+        case ["--help" or "-h" or "help"] or [] or ["compare" or "server" or "client", "--help" or "-h"] or ["compare", .., "--help" or "-h"]:
+            Console.WriteLine(Help);
+            return 0;
         case ["compare", .. var options]:
             return await CompareCommand.RunAsync(CompareOptions.Parse(options));
         case ["server", var system]:
@@ -50,9 +53,6 @@ try
                 Console.WriteLine($"{scenario.Name,-14} {scenario.Title}");
             }
 
-            return 0;
-        case [] or ["--help" or "-h" or "help"]:
-            Console.WriteLine(Help);
             return 0;
         default:
             throw new UsageException($"'{string.Join(' ', args)}' is no command; try --help");

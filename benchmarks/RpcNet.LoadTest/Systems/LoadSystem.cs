@@ -43,6 +43,7 @@ internal sealed record LoadSystem(
         .. Engines.SelectMany(static e => new LoadSystem[]
         {
             new("rpcnet", e.Name, AllKinds, e.Unavailable, () => new RpcNetLoadServer(e.Create()), a => new RpcNetLoadClient(e.Create(), a)),
+            new("rpcnet-noscope", e.Name, AllKinds, e.Unavailable, () => new ScopelessLoadServer(e.Create()), a => new RpcNetLoadClient(e.Create(), a)),
             new("bare", e.Name, BareKinds, e.Unavailable, () => new BareLoadServer(e.Create()), a => new BareLoadClient(e.Create(), a)),
         }).OrderByDescending(static s => s.Name, StringComparer.Ordinal),
 #if PEER_GRPC

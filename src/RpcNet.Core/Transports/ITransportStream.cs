@@ -56,6 +56,14 @@ public interface ITransportStream : IAsyncDisposable
     ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, bool endStream, CancellationToken cancellationToken = default);
 
     /// <summary>
+    /// Has what is written to this stream go ahead of what waits on other streams of the connection: for short messages that
+    /// somebody waits for, beside bulk. It never holds the others up for good. An engine may ignore it.
+    /// </summary>
+    void Prioritize()
+    {
+    }
+
+    /// <summary>
     /// Tells the peer to stop sending (STOP_SENDING); pending and later reads fail. No effect after FIN was read or after an
     /// earlier abort, of either side, and where this side may not read.
     /// </summary>

@@ -119,6 +119,7 @@ internal sealed unsafe partial class Connection
         }
 
         RetryBlocked();
+        RetryCapped();
         var more = WritePackets();
         if (_state >= ConnectionState.Closing)
         {
@@ -150,7 +151,7 @@ internal sealed unsafe partial class Connection
     private ulong NextExpiry()
     {
         var expiry = NgApi.GetExpiry(Native);
-        return _sendQueue.Count > 0 || _state != ConnectionState.Established ? expiry : Math.Max(expiry, _loop.Now + TimerGranularity);
+        return _sendQueue.Count + _urgentQueue.Count > 0 || _state != ConnectionState.Established ? expiry : Math.Max(expiry, _loop.Now + TimerGranularity);
     }
 
     private bool WritePackets()

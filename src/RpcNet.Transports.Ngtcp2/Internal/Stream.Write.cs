@@ -18,6 +18,9 @@ internal sealed partial class Stream
     private bool _finAcknowledged;
     private bool _writesDone;
 
+    // What of this stream the connection counts as bulk in flight. Loop's thread.
+    private int _inFlight;
+
     public Task WritesClosed
     {
         get
@@ -169,6 +172,12 @@ internal sealed partial class Stream
                 _finSentWithData = bytes > 0;
             }
         }
+
+        if (!IsUrgent)
+        {
+            _inFlight += bytes;
+            _connection.AddInFlight(bytes);
+        }
     }
 
     /// <summary>The peer has the next <paramref name="bytes"/> bytes; 0 when it has the FIN. Loop's thread.</summary>
@@ -176,6 +185,9 @@ internal sealed partial class Stream
     {
         var completed = false;
         var done = false;
+        var counted = (int)Math.Min(bytes, _inFlight);
+        _inFlight -= counted;
+        _connection.AddInFlight(-counted);
         lock (_gate)
         {
             _send.Acknowledge(bytes, _connection.Loop.Chunks);
@@ -214,8 +226,11 @@ internal sealed partial class Stream
     }
 
     /// <summary>The peer wants no more. libngtcp2 has reset the stream with the same code. Loop's thread.</summary>
-    public void OnStopSending(long code) =>
+    public void OnStopSending(long code)
+    {
+        ForgetInFlight();
         FailWriting(new TransportException(TransportError.StreamAborted, $"The peer stopped the stream with code {code}.", code));
+    }
 
     /// <summary>Frees what was not acknowledged. Loop's thread, once libngtcp2 does not know the stream any more.</summary>
     public void ReleaseSendBuffer()
@@ -224,6 +239,13 @@ internal sealed partial class Stream
         {
             _send.Clear(_connection.Loop.Chunks);
         }
+    }
+
+    // Of a stream that was reset no more acknowledgements may come.
+    private void ForgetInFlight()
+    {
+        _connection.AddInFlight(-_inFlight);
+        _inFlight = 0;
     }
 
     private long Space => _connection.Loop.Options.StreamSendBufferSize - _send.Buffered;

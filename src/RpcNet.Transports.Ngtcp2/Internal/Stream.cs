@@ -19,6 +19,7 @@ internal sealed partial class Stream : ITransportStream, ICompletion
     private bool _closed;
     private bool _disposed;
     private bool _granted;
+    private volatile bool _urgent;
 
     public Stream(Connection connection, long id, bool bidirectional, bool local)
     {
@@ -43,6 +44,9 @@ internal sealed partial class Stream : ITransportStream, ICompletion
 
     /// <summary>Whether it is in the connection's send queue. Loop's thread.</summary>
     public bool SendQueued { get; set; }
+
+    /// <summary>Whether it goes ahead of the others.</summary>
+    public bool IsUrgent => _urgent;
 
     /// <summary>Bytes sent since it came to the head of the send queue. Loop's thread.</summary>
     public int Burst { get; set; }
@@ -81,6 +85,8 @@ internal sealed partial class Stream : ITransportStream, ICompletion
         RequestAttention();
         return ValueTask.CompletedTask;
     }
+
+    public void Prioritize() => _urgent = true;
 
     public void MarkAccepted()
     {
@@ -122,6 +128,7 @@ internal sealed partial class Stream : ITransportStream, ICompletion
             if (abortWrite is { } writeCode)
             {
                 _ = NgApi.ShutdownStreamWrite(native, 0, Id, (ulong)writeCode);
+                ForgetInFlight();
             }
 
             if (credit > 0)
@@ -146,6 +153,7 @@ internal sealed partial class Stream : ITransportStream, ICompletion
             _closed = true;
         }
 
+        ForgetInFlight();
         EndWriting(code);
         EndReading(code);
         GrantNextStream();

@@ -259,8 +259,7 @@ internal sealed partial class ClientConnection : IAsyncDisposable
         var lanes = new ClientLane[Math.Clamp(Limits.Lanes, 1, _peer.MaxLanes)];
         for (var i = 0; i < lanes.Length; i++)
         {
-            lanes[i] = await ClientLane.OpenAsync(
-                _transport, i, Dispatch, Limits.LaneQueueBytes, FailTransport, cancellationToken).ConfigureAwait(false);
+            lanes[i] = await ClientLane.OpenAsync(_transport, i, Limits.LaneQueueBytes, FailTransport, cancellationToken).ConfigureAwait(false);
         }
 
         _lanes = lanes;

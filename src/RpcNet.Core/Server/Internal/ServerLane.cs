@@ -30,7 +30,7 @@ internal sealed class ServerLane : IDisposable
         var length = VarInt.Write(preface, StreamType.Lane);
         length += VarInt.Write(preface.AsSpan(length), laneId);
         await stream.WriteAsync(preface.AsMemory(0, length), endStream: false, cancellationToken).ConfigureAwait(false);
-        return new ServerLane(connection, new LaneWriter(stream, connection.Dispatch, connection.Limits.LaneQueueBytes, connection.OnLaneFailed));
+        return new ServerLane(connection, new LaneWriter(stream, connection.Limits.LaneQueueBytes, connection.OnLaneFailed));
     }
 
     /// <summary>Reads until the stream ends; stops reading while responses pile up for a slow client.</summary>

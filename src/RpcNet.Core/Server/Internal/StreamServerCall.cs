@@ -122,9 +122,21 @@ internal sealed class StreamServerCall : ServerCall, IDisposable
         }
     }
 
-    public override Task WriteItemsAsync<T>(ServerCallContext context, IAsyncEnumerable<T> items, RpcMarshaller<T> marshaller) =>
-        _writer.WriteItemsAsync(
-            items, marshaller, Serializer, Connection.MaxMessageBytes, abandonSource: false, CancellationToken, beforeFirstItem: () => WriteHeaders(context));
+    public override async Task WriteItemsAsync<T>(ServerCallContext context, IAsyncEnumerable<T> items, RpcMarshaller<T> marshaller)
+    {
+        try
+        {
+            await _writer.WriteItemsAsync(
+                items, marshaller, Serializer, Connection.MaxMessageBytes, abandonSource: false, CancellationToken,
+                beforeFirstItem: () => WriteHeaders(context)).ConfigureAwait(false);
+        }
+        catch (TransportException e) when (e.Error != TransportError.Internal)
+        {
+            // The caller has had enough, or has gone: no failure of the handler.
+            Cancel();
+            throw new OperationCanceledException(CancellationToken);
+        }
+    }
 
     public void Dispose()
     {

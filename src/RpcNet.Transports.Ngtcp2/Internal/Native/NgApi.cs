@@ -12,6 +12,7 @@ internal static unsafe partial class NgApi
     public const string Library = "libngtcp2.so.16";
     public const int CallbacksVersion = 1;
     public const int SettingsVersion = 2;
+    public const int ConnectionInfoVersion = 1;
     public const int TransportParamsVersion = 1;
     public const int PacketInfoVersion = 1;
 
@@ -187,6 +188,7 @@ internal static unsafe partial class NgApi
     public static partial int InitiateKeyUpdate(nint connection, ulong now);
 
     [LibraryImport(Library, EntryPoint = "ngtcp2_conn_get_conn_info_versioned")]
+    [SuppressGCTransition]
     public static partial void GetConnectionInfo(nint connection, int version, NgConnectionInfo* info);
 }
 

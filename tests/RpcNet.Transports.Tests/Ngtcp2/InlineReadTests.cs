@@ -1,0 +1,54 @@
+namespace RpcNet.Transports.Tests.Ngtcp2;
+
+public sealed class InlineReadTests
+{
+    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(20);
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task PendingRead_BytesArrive_ResumesOnTheIoThreadOnlyWhereAllowed(bool allowed)
+    {
+        await using var pair = await Ngtcp2Pair.StartAsync();
+        var (client, server) = await pair.ConnectAsync().WaitAsync(s_limit);
+        await using var sending = await client.OpenStreamAsync(TransportStreamDirection.Unidirectional);
+        await sending.WriteAsync(new byte[1], endStream: false);
+        await using var receiving = await server.AcceptStreamAsync();
+        await receiving.ReadAsync(new byte[1]);
+        if (allowed)
+        {
+            receiving.AllowInlineReads();
+        }
+
+        for (var i = 0; i < 10; i++)
+        {
+            var resumed = ResumesOnPoolAsync(receiving);
+            await sending.WriteAsync(new byte[1], endStream: false);
+            Assert.Equal(!allowed, await resumed.WaitAsync(s_limit));
+        }
+    }
+
+    [Fact]
+    public async Task PendingRead_EndArrives_ResumesOnThePool()
+    {
+        await using var pair = await Ngtcp2Pair.StartAsync();
+        var (client, server) = await pair.ConnectAsync().WaitAsync(s_limit);
+        await using var sending = await client.OpenStreamAsync(TransportStreamDirection.Unidirectional);
+        await sending.WriteAsync(new byte[1], endStream: false);
+        await using var receiving = await server.AcceptStreamAsync();
+        await receiving.ReadAsync(new byte[1]);
+        receiving.AllowInlineReads();
+
+        var resumed = ResumesOnPoolAsync(receiving);
+        await sending.WriteAsync(default, endStream: true);
+
+        Assert.True(await resumed.WaitAsync(s_limit));
+    }
+
+    // Asked before anything is sent, so that the read is pending when it arrives.
+    private static async Task<bool> ResumesOnPoolAsync(ITransportStream stream)
+    {
+        await stream.ReadAsync(new byte[1]).ConfigureAwait(false);
+        return Thread.CurrentThread.IsThreadPoolThread;
+    }
+}
