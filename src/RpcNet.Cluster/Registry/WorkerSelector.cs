@@ -112,6 +112,11 @@ public sealed class WorkerSelector
             return false;
         }
 
+        if (RoutingMetrics.Selections.Enabled)
+        {
+            RoutingMetrics.Selections.Add(1, new KeyValuePair<string, object?>("rpcnet.worker", worker.Label));
+        }
+
         lease = new WorkerLease(worker, LeaseCell.Rent());
         return true;
     }
