@@ -43,19 +43,23 @@ internal sealed class Simulation
 
     private double Now => TimeSpan.FromTicks(_time.GetTimestamp()).TotalSeconds;
 
-    public async Task<Result> RunAsync(string name, Action<WorkerRegistryOptions> configure)
+    /// <param name="strategy">Who chooses; without reports each client knows of its own calls only.</param>
+    public async Task<Result> RunAsync(Strategy strategy)
     {
         var registries = new List<WorkerRegistry>();
         for (var i = 0; i < Clients; i++)
         {
             var options = new WorkerRegistryOptions { MaxCallsPerWorker = int.MaxValue };
-            configure(options);
+            strategy.Configure(options);
             var registry = new WorkerRegistry(SubscribeAsync, static () => "a", options, null, null, _time, seed: 100 + i);
             await registry.StartAsync();
             registries.Add(registry);
             var selector = registry.GetSelector("role=worker");
             Arrive(registry, selector);
-            After(ReportInterval, () => Report(registry, sequence: 1));
+            if (strategy.HearsReports)
+            {
+                After(ReportInterval, () => Report(registry, sequence: 1));
+            }
         }
 
         var end = TimeSpan.FromSeconds(_warmUp + _seconds).Ticks;
@@ -77,7 +81,7 @@ internal sealed class Simulation
         var total = Math.Max(1, _counts.Sum());
         var shares = Array.ConvertAll(_counts, c => (double)c / total);
         return new Result(
-            _workload.Name, name, total, _failed, shares, _workload.HasOdd ? shares[Workload.Odd] : double.NaN,
+            _workload.Name, strategy.Name, total, _failed, shares, _workload.HasOdd ? shares[Workload.Odd] : double.NaN,
             Percentile(0.5), Percentile(0.99), Percentile(0.999), _maxQueue);
     }
 

@@ -2,6 +2,18 @@ using System.Globalization;
 using RpcNet.TransportBench;
 
 // Usage: dotnet run -c Release --project benchmarks/RpcNet.TransportBench -- [--seconds N] [--rounds N] [--scenarios a,b,…]
+//        dotnet run -c Release --project benchmarks/RpcNet.TransportBench -- faults [--help]
+if (args is ["faults", ..])
+{
+    if (args.Contains("--help"))
+    {
+        Console.WriteLine(FaultFigures.Usage);
+        return 0;
+    }
+
+    return await FaultFigures.RunAsync(Text, name => args.Contains(name));
+}
+
 var seconds = Number("--seconds", 2);
 var rounds = (int)Number("--rounds", 3);
 var wanted = Text("--scenarios")?.Split(',');
@@ -34,6 +46,8 @@ foreach (var engine in Engines.All())
             $"  {name,-24} {median.Rate,12:N0} {median.Unit,-12} ({results[0].Rate:N0} … {results[^1].Rate:N0}), {median.CpuMicrosecondsPerOperation:N2} µs of CPU and {median.BytesPerOperation:N0} B per operation"));
     }
 }
+
+return 0;
 
 double Number(string name, double fallback) =>
     Text(name) is { } text ? double.Parse(text, CultureInfo.InvariantCulture) : fallback;

@@ -207,6 +207,7 @@ public static partial class RpcNetServiceCollectionExtensions
             new RpcServerOptions
             {
                 Limits = options.Limits.ToLimits(),
+                Compression = provider.GetRequiredService<RpcNetSettings>().Options.Compression.ToCompression(),
                 MaxConcurrentCalls = options.MaxConcurrentCalls,
                 EnableDetailedErrors = options.EnableDetailedErrors,
                 Serializers = registration.Serializers,

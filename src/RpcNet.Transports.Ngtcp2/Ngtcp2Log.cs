@@ -23,4 +23,7 @@ internal static partial class Ngtcp2Log
 
     [LoggerMessage(3205, LogLevel.Error, "A connection from {RemoteEndPoint} cannot be accepted.")]
     public static partial void AcceptFailed(ILogger logger, IPEndPoint remoteEndPoint, Exception exception);
+
+    [LoggerMessage(3206, LogLevel.Debug, "{RemoteEndPoint} gets no session ticket: {Reason}")]
+    public static partial void TicketFailed(ILogger logger, IPEndPoint remoteEndPoint, string reason);
 }

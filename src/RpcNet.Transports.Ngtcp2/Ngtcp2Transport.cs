@@ -8,8 +8,9 @@ namespace RpcNet.Transports.Ngtcp2;
 
 /// <summary>The QUIC engine over libngtcp2 and GnuTLS, for Linux machines without libmsquic.</summary>
 /// <remarks>
-/// Each listener has a thread of its own for socket I/O and protocol work, all outgoing connections of a transport share
-/// another; both end with what they serve. Continuations of the application run on the thread pool.
+/// Each listener has a thread of its own, or as many as <see cref="Ngtcp2TransportOptions.IoThreads"/> says, for socket
+/// I/O and protocol work; all outgoing connections of a transport share as many others. They end with what they serve. Continuations of the application run on its
+/// synchronization context, or on the thread pool where there is none.
 /// Certificates are judged on the thread pool while the handshake stands still: a client finishes it only when it accepts
 /// the server, a listener confirms it only when it accepts the client. A refused client thus sees
 /// <see cref="TransportError.AuthenticationFailed"/> from <see cref="ConnectAsync"/>; only towards another implementation
@@ -53,6 +54,9 @@ public sealed class Ngtcp2Transport : ITransport
 
     /// <inheritdoc/>
     public string Name => "Ngtcp2";
+
+    /// <inheritdoc/>
+    public bool CompletesOnCallersContext => true;
 
     /// <summary>Whether the I/O thread of outgoing connections runs.</summary>
     internal bool HasClientThread => _client.HasThread;

@@ -16,6 +16,7 @@ internal static class Rules
         ["RpcNet.Hosting"] = ["RpcNet.Abstractions", "RpcNet.Core", "RpcNet.Cluster", "RpcNet.Transports.Ngtcp2"],
         ["RpcNet.OpenTelemetry"] = [],
         ["RpcNet.Testing"] = ["RpcNet.Abstractions", "RpcNet.Core", "RpcNet.Cluster", "RpcNet.Hosting"],
+        ["RpcNet.Serialization.MessagePack"] = ["RpcNet.Abstractions"],
     };
 
     /// <summary>What assemblies other than the framework's own may be referred to, by assembly.</summary>
@@ -28,6 +29,7 @@ internal static class Rules
         ["RpcNet.Hosting"] = ["Microsoft.Extensions."],
         ["RpcNet.OpenTelemetry"] = ["OpenTelemetry.Api"],
         ["RpcNet.Testing"] = ["Microsoft.Extensions."],
+        ["RpcNet.Serialization.MessagePack"] = ["MessagePack"],
     };
 
     public static IEnumerable<string> ReferencesAgainstTheArrows(string assembly, IEnumerable<string> references) => references

@@ -5,13 +5,13 @@ using RpcNet.Testing.Simulation.Scenarios;
 namespace RpcNet.Simulator;
 
 /// <summary>What the command line asks for.</summary>
-internal sealed record CommandLine(string Scenario, int? Nodes, (int From, int To) Seeds, double? Minutes, double? Loss, int Ticks, string? Json)
+internal sealed record CommandLine(string Scenario, int? Nodes, (int From, int To) Seeds, double? Minutes, double? Loss, int Ticks, string? Json, string? Add)
 {
     public static bool TryParse(string[] args, [NotNullWhen(true)] out CommandLine? command, out string? error)
     {
         command = null;
         error = null;
-        var parsed = new CommandLine(string.Empty, null, (1, 10), null, null, 5000, null);
+        var parsed = new CommandLine(string.Empty, null, (1, 10), null, null, 5000, null, null);
         for (var i = 0; i < args.Length; i += 2)
         {
             if (i + 1 >= args.Length)
@@ -32,6 +32,7 @@ internal sealed record CommandLine(string Scenario, int? Nodes, (int From, int T
                     "--loss" => parsed with { Loss = double.Parse(value, CultureInfo.InvariantCulture) },
                     "--ticks" => parsed with { Ticks = int.Parse(value, CultureInfo.InvariantCulture) },
                     "--json" => parsed with { Json = value },
+                    "--add" => File.Exists(value) ? parsed with { Add = value } : throw new FormatException("there is no such file"),
                     _ => throw new FormatException($"{args[i]} is no option"),
                 };
             }
@@ -66,7 +67,8 @@ internal sealed record CommandLine(string Scenario, int? Nodes, (int From, int T
             output.WriteLine($"error: {error}");
         }
 
-        output.WriteLine("usage: --scenario NAME [--nodes N] [--seeds A..B] [--minutes M] [--loss P] [--ticks T] [--json FILE]");
+        output.WriteLine("usage: --scenario NAME [--nodes N] [--seeds A..B] [--minutes M] [--loss P] [--ticks T] [--json FILE] [--add FILE]");
+        output.WriteLine("  --json writes the figures and all values behind them; --add takes those values of an earlier run into the figures");
         foreach (var scenario in RpcNet.Testing.Simulation.Scenarios.Scenario.All)
         {
             var d = scenario.Defaults;

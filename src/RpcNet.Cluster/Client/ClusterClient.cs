@@ -229,6 +229,7 @@ public sealed partial class ClusterClient : RpcInvoker
 
         if (ClusterCall.WasNotSent(fault))
         {
+            RoutingMetrics.Failovers.Add(1);
             RoutingLog.FailedOver(_logger, call.Method.FullName, worker.Label, worker.Address, fault.Message);
             return true;
         }

@@ -55,7 +55,7 @@ public sealed partial class ClusterNode
         var reader = _mailbox.Reader;
         try
         {
-            while (await reader.WaitToReadAsync().ConfigureAwait(false))
+            while (await reader.WaitToReadAsync().ConfigureAwait(true))
             {
                 var handled = 0;
                 while (reader.TryRead(out var input))
@@ -143,12 +143,20 @@ public sealed partial class ClusterNode
             return;
         }
 
-        var due = next - Now;
-        _timer!.Change(due > TimeSpan.Zero ? Ceiling(due) : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+        var due = Ceiling(next - Now);
+        if (_thread is not null)
+        {
+            _thread.WakeIn(due);
+        }
+        else
+        {
+            _timer!.Change(due, Timeout.InfiniteTimeSpan);
+        }
     }
 
     /// <summary>Timers count whole milliseconds and cut the rest; waking before the time would only mean waking twice.</summary>
-    private static TimeSpan Ceiling(TimeSpan due) => TimeSpan.FromMilliseconds(Math.Ceiling(due.TotalMilliseconds));
+    private static TimeSpan Ceiling(TimeSpan due) =>
+        due > TimeSpan.Zero ? TimeSpan.FromMilliseconds(Math.Ceiling(due.TotalMilliseconds)) : TimeSpan.Zero;
 
     private void ReportLoss(IPEndPoint address) => Post(new Input(InputKind.Doubt) { Address = address });
 

@@ -84,6 +84,9 @@ internal sealed class HeartbeatMonitor
             ? watch.CountSince(now - window) / Math.Floor(window / _options.HeartbeatInterval)
             : null;
 
+    /// <summary>When the last heartbeat came, or null while the member is not watched or sent only one.</summary>
+    public TimeSpan? LastHeartbeat(NodeId id) => _watches.TryGetValue(id, out var watch) ? watch.LastArrival : null;
+
     public double? Phi(NodeId id, TimeSpan now) =>
         _watches.TryGetValue(id, out var watch) ? watch.Estimator.Phi(now) : null;
 
@@ -118,6 +121,8 @@ internal sealed class HeartbeatMonitor
 
         public TimeSpan QuietUntil { get; private set; } = now;
 
+        public TimeSpan? LastArrival { get; private set; }
+
         public void BackOff(TimeSpan now)
         {
             QuietUntil = now + _quiet;
@@ -126,6 +131,7 @@ internal sealed class HeartbeatMonitor
 
         public void Count(TimeSpan now)
         {
+            LastArrival = now;
             _arrivals.Enqueue(now);
             if (_arrivals.Count > MaxArrivals)
             {

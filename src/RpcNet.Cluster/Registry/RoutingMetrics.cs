@@ -17,6 +17,9 @@ internal static class RoutingMetrics
     public static Counter<long> Shed { get; } = Meter.CreateCounter<long>(
         "rpcnet.client.shed", "{call}", "Calls refused at once because every worker had as many as it may.");
 
+    public static Counter<long> Failovers { get; } = Meter.CreateCounter<long>(
+        "rpcnet.client.failovers", "{call}", "Calls that went on to another worker because the first one was not reached; they load nobody twice.");
+
     public static Counter<long> Retries { get; } = Meter.CreateCounter<long>(
         "rpcnet.client.retries", "{call}", "Calls sent again, to another worker.");
 

@@ -37,6 +37,7 @@ public sealed partial class RpcChannel : RpcInvoker, IAsyncDisposable
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(options.ConnectTimeout, TimeSpan.Zero);
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(options.MaxReconnectDelay, TimeSpan.Zero);
         options.Limits.Validate();
+        options.Compression.Validate();
         _options = options;
         _peer = RpcPeer.From(options.EndPoint);
         _time = timeProvider ?? TimeProvider.System;

@@ -20,6 +20,9 @@ internal sealed class FrameReader(ITransportStream stream, int maxExtensionBytes
     /// <summary>The largest payload of the frames that follow.</summary>
     public int MaxPayloadBytes { get; set; } = maxPayloadBytes;
 
+    /// <summary>Whoever awaits this reader neither blocks nor runs user code: see <see cref="ITransportStream.AllowInlineReads"/>.</summary>
+    public void AllowInlineReads() => stream.AllowInlineReads();
+
     /// <summary>Takes the next complete frame out of the buffer; false means that more bytes are needed.</summary>
     /// <exception cref="RpcProtocolException">The header breaks a rule or a limit; nothing was allocated for it.</exception>
     public bool TryRead(out Frame frame)

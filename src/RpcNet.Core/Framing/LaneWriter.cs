@@ -38,6 +38,7 @@ internal sealed class LaneWriter : IThreadPoolWorkItem, IDisposable
     private const int IdleBytes = 4 * 1024;
 
     private readonly ITransportStream _stream;
+    private readonly DispatchQueue _dispatch;
     private readonly int _maxQueuedBytes;
     private readonly Action<Exception> _onFailed;
     private readonly Lock _gate = new();
@@ -52,9 +53,14 @@ internal sealed class LaneWriter : IThreadPoolWorkItem, IDisposable
     private Exception? _failure;
     private TaskCompletionSource? _room;
 
-    public LaneWriter(ITransportStream stream, int maxQueuedBytes, Action<Exception> onFailed)
+    /// <param name="stream">The lane's stream.</param>
+    /// <param name="dispatch">Where the connection's calls run. Sending takes its turn behind them, so that their frames join.</param>
+    /// <param name="maxQueuedBytes">The bound of <see cref="HasRoom"/>.</param>
+    /// <param name="onFailed">Told once when the transport failed.</param>
+    public LaneWriter(ITransportStream stream, DispatchQueue dispatch, int maxQueuedBytes, Action<Exception> onFailed)
     {
         _stream = stream;
+        _dispatch = dispatch;
         _maxQueuedBytes = maxQueuedBytes;
         _onFailed = onFailed;
     }
@@ -67,8 +73,8 @@ internal sealed class LaneWriter : IThreadPoolWorkItem, IDisposable
 
     /// <summary>Appends a frame; false once the lane has failed.</summary>
     /// <param name="inline">
-    /// Whether an idle writer sends on the calling thread: the lowest latency. Otherwise it sends from the thread pool,
-    /// which lets calls that run meanwhile join the batch.
+    /// Whether an idle writer sends on the calling thread: the lowest latency. Otherwise it sends after the calls
+    /// that wait to run already, whose frames so join the batch.
     /// </param>
     public bool Append(
         in FrameHeader header, ReadOnlySpan<byte> extension, ReadOnlySpan<byte> payload, bool inline, out FrameTicket ticket)
@@ -206,7 +212,7 @@ internal sealed class LaneWriter : IThreadPoolWorkItem, IDisposable
         }
         else
         {
-            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+            _dispatch.Enqueue(this);
         }
     }
 

@@ -33,6 +33,7 @@ public sealed class RpcServer : IConnectionHandler
         ArgumentNullException.ThrowIfNull(services);
         ArgumentNullException.ThrowIfNull(options);
         options.Limits.Validate();
+        options.Compression.Validate();
         ArgumentOutOfRangeException.ThrowIfLessThan(options.MaxConcurrentCalls, 1);
         Services = services;
         Options = options;

@@ -35,6 +35,15 @@ public interface ITransportStream : IAsyncDisposable
     ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default);
 
     /// <summary>
+    /// Promises that whoever awaits a read of this stream neither blocks nor runs user code before it reads again: the
+    /// engine may then resume it on its own I/O thread with the bytes of a successful read, which saves a change of threads.
+    /// Failures and the end of the stream are still told elsewhere. An engine may ignore it.
+    /// </summary>
+    void AllowInlineReads()
+    {
+    }
+
+    /// <summary>
     /// Writes all bytes and, with <paramref name="endStream"/>, the FIN. Completes when the engine has taken the bytes
     /// (back-pressure: a bounded amount is buffered), not when the peer has them. An empty write without FIN sends
     /// nothing and completes at once.

@@ -61,9 +61,7 @@ internal sealed class CertificateReader(string root, bool member, TimeProvider t
         {
             if (!identity.HasFiles && identity.IsSet)
             {
-                var ignored = new List<string>();
-                var found = await IdentityAsync(identity, $"{index}", ignored, cancellationToken).ConfigureAwait(false);
-                stamps[$"{index}"] = found?.Certificate.Thumbprint ?? string.Concat(ignored);
+                stamps[$"{index}"] = await ThumbprintAsync(identity, cancellationToken).ConfigureAwait(false);
             }
         }
 
@@ -99,6 +97,21 @@ internal sealed class CertificateReader(string root, bool member, TimeProvider t
         catch (Exception e) when (e is not (OperationCanceledException or RpcNetStartupException))
         {
             throw new RpcNetStartupException($"{key}: the callback given to UseCallback failed ({CertificateFiles.Sentence(e)}); see to its source.", e);
+        }
+    }
+
+    /// <summary>Or why there is none.</summary>
+    private async Task<string> ThumbprintAsync(RpcNetIdentityOptions options, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return options.GetCallback() is { } callback
+                ? (await AskAsync(callback, key: "", cancellationToken).ConfigureAwait(false)).Certificate.Thumbprint
+                : CertificateStores.Find(options.Store, key: "", time.GetUtcNow()).Thumbprint;
+        }
+        catch (RpcNetStartupException e)
+        {
+            return e.Message;
         }
     }
 

@@ -13,6 +13,14 @@ internal static class CertificateStores
     /// <exception cref="RpcNetStartupException">There is none, or it cannot be used.</exception>
     public static TlsIdentity Load(RpcNetCertificateStoreOptions options, string key, DateTimeOffset now)
     {
+        var found = Find(options, key, now);
+        return new TlsIdentity(Usable(found, SettingOf(options, key)), [.. Intermediates(found)]);
+    }
+
+    /// <summary>Looks for the certificate alone; as <see cref="Load"/> otherwise.</summary>
+    /// <exception cref="RpcNetStartupException">There is none, or it is not valid.</exception>
+    public static X509Certificate2 Find(RpcNetCertificateStoreOptions options, string key, DateTimeOffset now)
+    {
         var setting = SettingOf(options, key);
         using var store = new X509Store(options.Name, options.Location);
         try
@@ -38,7 +46,7 @@ internal static class CertificateStores
         }
 
         CertificateFiles.CheckValidity(best, setting, now);
-        return new TlsIdentity(Usable(best, setting), [.. Intermediates(best)]);
+        return best;
     }
 
     private static string SettingOf(RpcNetCertificateStoreOptions options, string key) => options.Thumbprint is { Length: > 0 } thumbprint

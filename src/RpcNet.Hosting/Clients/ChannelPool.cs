@@ -58,6 +58,7 @@ internal sealed class ChannelPool(
             ValidateServer = name is null ? certificates.ValidateServer : certificates.GetServerValidator(name),
         },
         Limits = settings.Options.Server.Limits.ToLimits(),
+        Compression = settings.Options.Compression.ToCompression(),
         Connections = client.Connections,
         ConnectTimeout = client.ConnectTimeout,
         IdleTimeout = settings.Options.Transport.IdleTimeout,

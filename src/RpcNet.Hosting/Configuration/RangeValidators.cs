@@ -20,3 +20,6 @@ internal sealed partial class LimitsValidator : IValidateOptions<RpcNetLimitsOpt
 
 [OptionsValidator]
 internal sealed partial class ClientValidator : IValidateOptions<RpcClientOptions>;
+
+[OptionsValidator]
+internal sealed partial class CompressionValidator : IValidateOptions<RpcNetCompressionOptions>;

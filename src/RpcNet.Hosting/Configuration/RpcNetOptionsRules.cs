@@ -23,6 +23,7 @@ internal sealed class RpcNetOptionsRules
         rules.CheckTransport(o.Transport);
         rules.CheckCertificates(o.Certificates);
         rules.CheckServer(o.Server, "Server");
+        rules.CheckCompression(o.Compression);
         rules.CheckServers(o, registration);
         rules.CheckNames(o.Clients.Keys, "Clients", "client", registration.Clients.Select(static c => c.Name));
         if (registration.HasCluster)
@@ -225,6 +226,15 @@ internal sealed class RpcNetOptionsRules
             Complain(
                 $"{key}:Limits:InlinePayloadBytes", o.Limits.InlinePayloadBytes,
                 $"must not exceed {_section}:{key}:Limits:MessageBytes = '{Text(o.Limits.MessageBytes)}'");
+        }
+    }
+
+    private void CheckCompression(RpcNetCompressionOptions o)
+    {
+        CheckRanges(new CompressionValidator(), o, "Compression");
+        if (!Enum.IsDefined(o.Algorithm))
+        {
+            Complain("Compression:Algorithm", o.Algorithm, "must be None or Brotli");
         }
     }
 

@@ -50,7 +50,7 @@ internal sealed unsafe partial class Connection
         var path = PathOf(&local, &remote);
         NgPacketInfo info;
         var written = NgApi.WriteConnectionClose(
-            _native, &path, NgApi.PacketInfoVersion, &info, _loop.SendBuffer, (nuint)_loop.Options.MaxUdpPayloadSize, error, _loop.Now);
+            _native, &path, NgApi.PacketInfoVersion, &info, _loop.SendBuffer, (nuint)_maxPayload, error, _loop.Now);
         if (written > 0)
         {
             _local = local;

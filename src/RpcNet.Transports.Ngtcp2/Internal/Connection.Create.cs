@@ -8,16 +8,24 @@ internal sealed unsafe partial class Connection
 {
     private const ulong NanosecondsPerTick = 100;
 
+    // Packets that are acknowledged at once without waiting for data to travel with. Two, the library's default, has every
+    // other answer of a call acknowledged by a packet of its own, which wakes the peer for nothing.
+    private const uint AckThreshold = 10;
+
     private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<CidKey> _routes = [];
+    private Action<byte[]>? _tokenReceived;
     private bool _counted;
 
     /// <summary>Completes when the handshake is done and judged on both sides; faults when it fails.</summary>
     public Task Ready => _ready.Task;
 
+    /// <summary>What the client showed of its address when it began. For a listener's connections.</summary>
+    public AddressProof Proof { get; private init; }
+
     /// <summary>Starts a client's handshake.</summary>
     public static Connection Connect(
-        EndpointLoop loop, UdpSocket socket, ConnectionOwner owner, TransportConnectOptions options, in SockAddr remote,
+        EndpointLoop loop, UdpSocket socket, ClientEndpoint owner, TransportConnectOptions options, in SockAddr remote,
         string targetHost)
     {
         loop.AssertOwned();
@@ -25,36 +33,57 @@ internal sealed unsafe partial class Connection
         NgCid dcid, scid;
         ConnectionIds.Fill(&dcid, ConnectionIds.Length);
         ConnectionIds.Fill(&scid, ConnectionIds.Length);
-        connection._tls = TlsSession.CreateClient(options, targetHost);
+        var identity = options.Tls.SelectIdentity?.Invoke();
+        var cache = owner.Resumption;
+        var key = ResumptionKey.For(options, connection.RemoteEndPoint, targetHost, identity);
+        var (ticket, token) = cache.Take(key);
+        connection._tls = TlsSession.CreateClient(
+            options, targetHost, identity, ticket, cache.IsEnabled ? received => cache.AddTicket(key, received) : null);
+        connection._tokenReceived = cache.IsEnabled ? received => cache.AddToken(key, received) : null;
         var settings = connection.Settings();
         var parameters = connection.TransportParams();
-        connection.Create(&dcid, &scid, NgApi.ProtocolVersion1, &settings, &parameters);
+        fixed (byte* data = token)
+        {
+            settings.Token = data;
+            settings.TokenLen = (nuint)(token?.Length ?? 0);
+            settings.TokenType = NgApi.TokenTypeNewToken;
+            connection.Create(&dcid, &scid, NgApi.ProtocolVersion1, &settings, &parameters);
+        }
+
         loop.ScheduleWrite(connection);
         return connection;
     }
 
     /// <summary>Answers a client's first packet, which the caller then hands to <see cref="Receive"/>.</summary>
     public static Connection Accept(
-        EndpointLoop loop, UdpSocket socket, ConnectionOwner owner, TransportListenerOptions options, in SockAddr local,
-        in SockAddr remote, NgPacketHeader* header, NgCid* originalDcid)
+        EndpointLoop loop, UdpSocket socket, ListenerShard owner, TransportListenerOptions options, in SockAddr local,
+        in SockAddr remote, NgPacketHeader* header, AddressProof proof, NgCid* originalDcid)
     {
         loop.AssertOwned();
-        var connection = new Connection(loop, socket, owner, options, in local, in remote, targetHost: null) { _counted = true };
+        var connection = new Connection(loop, socket, owner, options, in local, in remote, targetHost: null)
+        {
+            _counted = true,
+            Proof = proof,
+        };
         NgCid scid;
-        ConnectionIds.Fill(&scid, ConnectionIds.Length);
-        connection._tls = TlsSession.CreateServer(options);
+        owner.NewId(&scid);
+        connection._tls = TlsSession.CreateServer(options, owner.TicketKeys);
         var settings = connection.Settings();
         var parameters = connection.TransportParams();
         parameters.OriginalDcidPresent = 1;
         parameters.OriginalDcid = header->Dcid;
-        if (originalDcid is not null)
+        if (proof == AddressProof.Retry)
         {
             parameters.OriginalDcid = *originalDcid;
             parameters.RetryScid = header->Dcid;
             parameters.RetryScidPresent = 1;
+        }
+
+        if (proof != AddressProof.None)
+        {
             settings.Token = header->Token;
             settings.TokenLen = header->TokenLen;
-            settings.TokenType = 1;
+            settings.TokenType = proof == AddressProof.Retry ? NgApi.TokenTypeRetry : NgApi.TokenTypeNewToken;
         }
 
         parameters.StatelessResetTokenPresent = 1;
@@ -71,8 +100,11 @@ internal sealed unsafe partial class Connection
         NgApi.SettingsDefault(NgApi.SettingsVersion, &settings);
         settings.InitialTs = _loop.Now;
         settings.CcAlgo = _loop.Options.NativeCongestionControl;
-        settings.MaxTxUdpPayloadSize = (nuint)_loop.Options.MaxUdpPayloadSize;
+        settings.MaxTxUdpPayloadSize = (nuint)_maxPayload;
+        settings.PmtudProbes = PathMtu.Probes(_maxPayload, out var probes);
+        settings.PmtudProbesLen = (nuint)probes;
         settings.HandshakeTimeout = Nanoseconds(_options.HandshakeTimeout);
+        settings.AckThresh = AckThreshold;
         // Both windows are ours: the application's reading alone extends them.
         settings.MaxWindow = 0;
         settings.MaxStreamWindow = 0;
@@ -179,6 +211,23 @@ internal sealed unsafe partial class Connection
         _owner.OnFreed(this, _socket);
     }
 
+    // What lets the client come back with less: a ticket for TLS and a token for its address.
+    private void EaseReturn()
+    {
+        var result = _tls!.SendTicket();
+        if (result < 0)
+        {
+            Ngtcp2Log.TicketFailed(_loop.Logger, RemoteEndPoint, GnuTls.Text(result));
+        }
+
+        var token = stackalloc byte[NgCrypto.MaxRegularToken];
+        var length = ((ListenerShard)_owner).WriteAddressToken(token, in _remote, _loop);
+        if (length > 0)
+        {
+            _ = NgApi.SubmitNewToken(_native, token, (nuint)length);
+        }
+    }
+
     private static NgPath PathOf(SockAddr* local, SockAddr* remote) => new()
     {
         Local = new NgAddr { Addr = (byte*)local, AddrLen = local->Length },
@@ -187,4 +236,16 @@ internal sealed unsafe partial class Connection
 
     private static ulong Nanoseconds(TimeSpan time) =>
         time == Timeout.InfiniteTimeSpan ? ulong.MaxValue : (ulong)time.Ticks * NanosecondsPerTick;
+}
+
+/// <summary>How a client has shown that it receives at its address (RFC 9000 section 8.1).</summary>
+internal enum AddressProof
+{
+    None,
+
+    /// <summary>It answered a Retry.</summary>
+    Retry,
+
+    /// <summary>It brought a token from an earlier connection.</summary>
+    EarlierConnection,
 }

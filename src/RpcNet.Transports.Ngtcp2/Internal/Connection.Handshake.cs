@@ -10,14 +10,19 @@ internal sealed unsafe partial class Connection
     private bool _confirmed;
     private bool _established;
 
+    /// <summary>Whether the handshake took up an earlier session. Loop's thread, while the connection is not freed.</summary>
+    public bool IsResumed => _tls is { Handle: not 0, IsResumed: true };
+
     private void OnHandshakeCompleted()
     {
         _state = ConnectionState.Judging;
         ApplicationProtocol = _tls!.ApplicationProtocol();
         var chain = _tls.PeerCertificates();
-        if (chain.Length == 0 && IsServer)
+        if (chain.Length == 0)
         {
-            OnJudged(null, null, QuicError.AlertBadCertificate);
+            // A resumed session may have been begun under another rule.
+            var mayBeAbsent = _options is TransportListenerOptions { Tls.ClientCertificates: not ClientCertificateMode.Required };
+            OnJudged(null, mayBeAbsent ? null : "there is none", QuicError.AlertCertificateRequired);
             return;
         }
 
@@ -99,6 +104,11 @@ internal sealed unsafe partial class Connection
 
         RemoteCertificate = certificate;
         _judged = true;
+        if (IsServer)
+        {
+            EaseReturn();
+        }
+
         _loop.ScheduleWrite(this);
         Establish();
     }

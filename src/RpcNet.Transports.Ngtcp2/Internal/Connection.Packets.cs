@@ -8,15 +8,25 @@ internal sealed unsafe partial class Connection
     // The kernel splits at most this many segments from one send.
     private const int MaxSegments = 64;
 
+    private const ulong TimerGranularity = 1_000_000;
+
     [ThreadStatic]
     private static Connection? t_reading;
 
     private bool _statelessReset;
     private bool _handshakeCompleted;
+    private bool _lacksParameters;
     private bool _refused;
     private ulong _heardAt;
     private bool _hearsKeepAlives;
     private ulong _idleTimeout;
+    private ulong _sentUnderKeys;
+
+    /// <summary>Key updates that this side began by <see cref="Ngtcp2TransportOptions.KeyUpdateBytes"/>. Loop's thread.</summary>
+    public int KeyUpdates { get; private set; }
+
+    /// <summary>The largest UDP payload that the path is known to carry. Loop's thread, while the connection is not freed.</summary>
+    public int PathPayload => (int)NgApi.GetPathMaxUdpPayload(_native);
 
     /// <summary>
     /// When the peer's silence ends the connection. Sending restarts the library's idle timer once (RFC 9000 section
@@ -24,6 +34,9 @@ internal sealed unsafe partial class Connection
     /// make a living peer answer in time, and then silence can be taken at its word.
     /// </summary>
     private ulong SilentAt => _established && _hearsKeepAlives ? _heardAt + _idleTimeout : ulong.MaxValue;
+
+    /// <summary>Whether the peer forgot the connection before its handshake was done.</summary>
+    public bool WasResetInHandshake => _statelessReset && !_established;
 
     /// <summary>Processes one received packet.</summary>
     public void Receive(in SockAddr local, in SockAddr remote, byte ecn, byte* data, int length)
@@ -107,12 +120,32 @@ internal sealed unsafe partial class Connection
             return;
         }
 
+        RenewKeys();
         NgApi.UpdatePacketTxTime(_native, _loop.Now);
-        _loop.SetTimer(this, Math.Min(NgApi.GetExpiry(_native), SilentAt));
+        _loop.SetTimer(this, Math.Min(NextExpiry(), SilentAt));
         if (more)
         {
             _loop.ScheduleWrite(this);
         }
+    }
+
+    // Too soon after the last update, or while the peer has not confirmed it, the library refuses: then at a later turn.
+    private void RenewKeys()
+    {
+        if (_sentUnderKeys >= (ulong)_loop.Options.KeyUpdateBytes && _loop.Options.KeyUpdateBytes != 0 && _confirmed
+            && NgApi.InitiateKeyUpdate(_native, _loop.Now) == 0)
+        {
+            _sentUnderKeys = 0;
+            KeyUpdates++;
+        }
+    }
+
+    // The library delays an acknowledgement by an eighth of the round trip, which on a short path is over before the answer
+    // that it could travel with. While nothing waits for pacing, timers have RFC 9002's granularity instead (section 6.1.2).
+    private ulong NextExpiry()
+    {
+        var expiry = NgApi.GetExpiry(_native);
+        return _sendQueue.Count > 0 || _state != ConnectionState.Established ? expiry : Math.Max(expiry, _loop.Now + TimerGranularity);
     }
 
     private bool WritePackets()
@@ -121,7 +154,7 @@ internal sealed unsafe partial class Connection
         var end = start;
         var limit = start + Math.Min(EndpointLoop.SendBufferLength, Math.Max((int)NgApi.GetSendQuantum(_native), 16384));
         var last = start + EndpointLoop.SendBufferLength;
-        var capacity = _loop.Options.MaxUdpPayloadSize;
+        var capacity = _maxPayload;
         var segment = 0;
         var segments = 0;
         byte batchEcn = 0;
@@ -194,6 +227,7 @@ internal sealed unsafe partial class Connection
             return;
         }
 
+        _sentUnderKeys += (ulong)(end - start);
         var error = _socket.Send(start, (int)(end - start), segment, ecn, remote, local);
         if (error != 0)
         {
@@ -244,7 +278,7 @@ internal sealed unsafe partial class Connection
             case NgError.DiscardPacket:
                 return;
             case NgError.Crypto:
-                var alert = NgApi.GetTlsAlert(_native);
+                var alert = _lacksParameters ? QuicError.AlertMissingExtension : NgApi.GetTlsAlert(_native);
                 var failure = Failures.FromAlert(alert, byPeer: false);
                 if (_tls?.Refusal is { } refusal)
                 {

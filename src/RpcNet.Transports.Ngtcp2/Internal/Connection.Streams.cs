@@ -8,7 +8,7 @@ internal sealed unsafe partial class Connection
     // A stream gives way to the others after this many bytes.
     private const int Burst = 16 * 1024;
 
-    private const int MaxVectors = 4;
+    private const int MaxVectors = 8;
 
     private readonly Lock _openGate = new();
     private readonly StreamLimit _bidirectional;

@@ -31,6 +31,7 @@ internal sealed partial class Connection : TimerEntry, ITransportConnection
     private readonly ConnectionOwner _owner;
     private readonly TransportConnectionOptions _options;
     private readonly string? _targetHost;
+    private readonly int _maxPayload;
     private readonly TaskCompletionSource<TransportException> _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _closeSent = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly AcceptQueue<Stream> _incoming = new();
@@ -58,6 +59,7 @@ internal sealed partial class Connection : TimerEntry, ITransportConnection
         IsServer = options is TransportListenerOptions;
         LocalEndPoint = local.ToEndPoint();
         RemoteEndPoint = remote.ToEndPoint();
+        _maxPayload = loop.Options.MaxUdpPayloadSizeTo(RemoteEndPoint.Address);
         _bidirectional = new StreamLimit(_openGate, number => CreateLocal(number, bidirectional: true));
         _unidirectional = new StreamLimit(_openGate, number => CreateLocal(number, bidirectional: false));
     }
@@ -99,7 +101,8 @@ internal sealed partial class Connection : TimerEntry, ITransportConnection
         var taken = _incoming.TakeAsync(cancellationToken);
         return taken.IsCompletedSuccessfully ? new ValueTask<ITransportStream>(Accepted(taken.Result)) : Wait(taken);
 
-        async ValueTask<ITransportStream> Wait(ValueTask<Stream> pending) => Accepted(await pending.ConfigureAwait(false));
+        // On the caller's context, as a bare source would: who has one keeps off the thread pool.
+        async ValueTask<ITransportStream> Wait(ValueTask<Stream> pending) => Accepted(await pending.ConfigureAwait(true));
 
         static Stream Accepted(Stream stream)
         {
@@ -189,8 +192,11 @@ internal sealed partial class Connection : TimerEntry, ITransportConnection
 }
 
 /// <summary>What made a connection: a listener or the client's endpoint. Called on the loop's thread.</summary>
-internal abstract class ConnectionOwner
+internal abstract unsafe class ConnectionOwner
 {
+    /// <summary>Makes an id for a connection.</summary>
+    public virtual void NewId(NgCid* id) => ConnectionIds.Fill(id, ConnectionIds.Length);
+
     /// <summary>A connection id by which packets find the connection from now on.</summary>
     public virtual void AddRoute(CidKey id, Connection connection)
     {

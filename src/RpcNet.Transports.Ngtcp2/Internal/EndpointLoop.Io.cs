@@ -20,6 +20,7 @@ internal sealed unsafe partial class EndpointLoop
     private readonly MMsgHdr* _messages = (MMsgHdr*)NativeMemory.AllocZeroed(Batch, (nuint)sizeof(MMsgHdr));
     private readonly IoVec* _vectors = (IoVec*)NativeMemory.AllocZeroed(Batch, (nuint)sizeof(IoVec));
     private readonly byte* _events = (byte*)NativeMemory.AllocZeroed(MaxEvents * 16);
+    private int _pollFd;
     private bool _readable;
 
     /// <summary>Where a connection builds the packets of one send; used only between two sends.</summary>
@@ -29,7 +30,7 @@ internal sealed unsafe partial class EndpointLoop
 
     private void Wake()
     {
-        if (Volatile.Read(ref _sleeping) != 0 && Interlocked.Exchange(ref _sleeping, 0) != 0)
+        if (Volatile.Read(ref _rest) != Awake && Interlocked.Exchange(ref _rest, Awake) != Awake)
         {
             WakeNow();
         }
@@ -42,22 +43,33 @@ internal sealed unsafe partial class EndpointLoop
         GC.KeepAlive(_eventHandle);
     }
 
-    private void Sleep()
+    // From here on others may drive; what was asked before is seen here.
+    private void LieDown()
     {
-        var idle = _writes.Count == 0;
-        if (idle)
+        _pollFd = _sockets.Count == 1 ? _sockets[0].Fd : _epollFd;
+        _sleepsUntil = 0;
+        if (_writes.Count > 0)
         {
-            Volatile.Write(ref _sleeping, 1);
-            Interlocked.MemoryBarrier();
-            idle = Volatile.Read(ref _ready) is null && _commands.IsEmpty;
+            return;
         }
 
-        var timeout = default(TimeSpec);
-        if (idle)
+        _sleepsUntil = _timers.Earliest;
+        Interlocked.Exchange(ref _rest, Asleep);
+        if (Volatile.Read(ref _ready) is not null || !_commands.IsEmpty)
         {
-            var earliest = _timers.Earliest;
-            var now = earliest == ulong.MaxValue ? 0 : ReadClock();
-            var wait = earliest == ulong.MaxValue ? 3_600_000_000_000 : earliest > now ? earliest - now : 0;
+            Interlocked.Exchange(ref _rest, Awake);
+            _sleepsUntil = 0;
+        }
+    }
+
+    private void Sleep()
+    {
+        var until = _sleepsUntil;
+        var timeout = default(TimeSpec);
+        if (until != 0)
+        {
+            var now = until == ulong.MaxValue ? 0 : ReadClock();
+            var wait = until == ulong.MaxValue ? 3_600_000_000_000 : until > now ? until - now : 0;
             timeout.TvSec = (long)(wait / 1_000_000_000);
             timeout.TvNsec = (long)(wait % 1_000_000_000);
         }
@@ -65,9 +77,9 @@ internal sealed unsafe partial class EndpointLoop
         // With one socket it is polled itself; with more, the kernel's own list of them is.
         var fds = stackalloc PollFd[2];
         fds[0] = new PollFd { Fd = _eventFd, Events = LibC.PollIn };
-        fds[1] = new PollFd { Fd = _sockets.Count == 1 ? _sockets[0].Fd : _epollFd, Events = LibC.PollIn };
+        fds[1] = new PollFd { Fd = _pollFd, Events = LibC.PollIn };
         var ready = LibC.PPoll(fds, 2, &timeout, 0);
-        Volatile.Write(ref _sleeping, 0);
+        Interlocked.Exchange(ref _rest, Awake);
         if (ready <= 0)
         {
             return;

@@ -8,11 +8,26 @@ using RpcNet.Transports.Ngtcp2.Internal.Native;
 namespace RpcNet.Transports.Ngtcp2.Internal;
 
 /// <summary>
-/// One thread that does all socket I/O, all timers and all calls into libngtcp2 for its connections. Other threads queue
-/// work for it and wake it; they never wait for it while holding a lock.
+/// One thread that receives, keeps all timers and makes the calls into libngtcp2 for its connections. Other threads queue
+/// work for it. While it sleeps, the thread that queued drives the work itself, so that a write costs no change of threads;
+/// otherwise the loop finds the work before it sleeps. No other thread ever waits for the loop.
 /// </summary>
+/// <remarks>
+/// Whoever holds the turn may touch the loop's state. The loop's thread holds it except while it sleeps.
+/// </remarks>
 internal sealed unsafe partial class EndpointLoop
 {
+    // The loop's thread is up, or will be before it looks for work the last time.
+    private const int Awake = 0;
+
+    // It sleeps, and whoever has work for it may do that in its stead.
+    private const int Asleep = 1;
+
+    // It sleeps, and someone does.
+    private const int Driven = 2;
+
+    private static readonly TimeSpan ParkTimeout = TimeSpan.FromMilliseconds(500);
+
     private readonly ConcurrentQueue<Action> _commands = new();
     private readonly List<UdpSocket> _sockets = [];
     private readonly Queue<Connection> _writes = new();
@@ -28,8 +43,10 @@ internal sealed unsafe partial class EndpointLoop
     private readonly SafeFileHandle _eventHandle;
     private readonly int _eventFd;
     private readonly int _epollFd;
+    private readonly Lock _turn = new();
     private Connection? _ready;
-    private int _sleeping;
+    private int _rest;
+    private ulong _sleepsUntil;
     private int _connections;
     private volatile bool _parked;
 
@@ -58,7 +75,8 @@ internal sealed unsafe partial class EndpointLoop
 
     public ILogger Logger { get; }
 
-    public TimeProvider TimeProvider => _timeProvider;
+    /// <summary>Nanoseconds since 1970, for tokens: they mean the same to a process that was restarted with the same key.</summary>
+    public ulong WallClock() => (ulong)(_timeProvider.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks * 100;
 
     public ChunkPool Chunks { get; } = new();
 
@@ -72,7 +90,7 @@ internal sealed unsafe partial class EndpointLoop
 
     [Conditional("DEBUG")]
     public void AssertOwned() =>
-        Debug.Assert(Thread.CurrentThread == _thread, "libngtcp2 may only be called on the loop's thread");
+        Debug.Assert(_turn.IsHeldByCurrentThread, "libngtcp2 may only be called by whoever has the loop's turn");
 
     /// <summary>Runs <paramref name="command"/> on the loop's thread. Any thread.</summary>
     public void Post(Action command)
@@ -92,7 +110,10 @@ internal sealed unsafe partial class EndpointLoop
             connection.NextReady = head;
         }
         while (Interlocked.CompareExchange(ref _ready, connection, head) != head);
-        Wake();
+        if (Volatile.Read(ref _rest) == Asleep && Interlocked.CompareExchange(ref _rest, Driven, Asleep) == Asleep)
+        {
+            Drive();
+        }
     }
 
     public void AddSocket(UdpSocket socket)
@@ -147,28 +168,18 @@ internal sealed unsafe partial class EndpointLoop
     {
         _parked = true;
         WakeNow();
-        _ended.Task.Wait(TimeSpan.FromMilliseconds(500));
+        _ended.Task.Wait(ParkTimeout);
+
+        // Kept for good: nobody may drive any more.
+        _turn.TryEnter(ParkTimeout);
     }
 
     private void Run()
     {
         try
         {
-            while (!_parked)
+            while (!_parked && Turn())
             {
-                Now = ReadClock();
-                RunCommands();
-                DrainReady();
-                ReceiveReady();
-                ExpireTimers();
-                FlushCompletions();
-                WriteConnections();
-                if (_connections == 0 && _commands.IsEmpty && _mayEnd(this))
-                {
-                    Free();
-                    break;
-                }
-
                 Sleep();
             }
         }
@@ -182,6 +193,84 @@ internal sealed unsafe partial class EndpointLoop
             ProcessExit.Remove(this);
             _ended.TrySetResult();
         }
+    }
+
+    /// <summary>Does everything that is to be done; false when the loop has ended.</summary>
+    private bool Turn()
+    {
+        lock (_turn)
+        {
+            Now = ReadClock();
+            RunCommands();
+            DrainReady();
+            ReceiveReady();
+            ExpireTimers();
+            FlushCompletions();
+
+            // Those who read on this thread have asked for more meanwhile, and others while packets were written.
+            DrainReady();
+            WriteConnections();
+            DrainReady();
+            WriteConnections();
+            if (_connections == 0 && _commands.IsEmpty && _mayEnd(this))
+            {
+                Free();
+                return false;
+            }
+
+            LieDown();
+            return true;
+        }
+    }
+
+    /// <summary>
+    /// Does for the sleeping loop what was asked of its connections, and wakes it for what it alone can do. Never waits:
+    /// the caller may hold locks that the loop's thread needs.
+    /// </summary>
+    private void Drive()
+    {
+        do
+        {
+            if (!_turn.TryEnter())
+            {
+                Wake();
+                return;
+            }
+
+            bool forLoop;
+            try
+            {
+                if (_parked)
+                {
+                    return;
+                }
+
+                Now = ReadClock();
+                var connections = _connections;
+                var sockets = _sockets.Count;
+                DrainReady();
+                WriteConnections();
+                forLoop = _writes.Count > 0 || _completions.Count > 0 || _timers.Earliest < _sleepsUntil
+                    || _connections != connections || _sockets.Count != sockets;
+            }
+            finally
+            {
+                _turn.Exit();
+            }
+
+            if (forLoop)
+            {
+                Wake();
+                return;
+            }
+
+            if (Interlocked.CompareExchange(ref _rest, Asleep, Driven) != Driven)
+            {
+                // The loop's thread is up and looks itself.
+                return;
+            }
+        }
+        while (Volatile.Read(ref _ready) is not null && Interlocked.CompareExchange(ref _rest, Driven, Asleep) == Asleep);
     }
 
     private void RunCommands()
@@ -248,6 +337,14 @@ internal sealed unsafe partial class EndpointLoop
             connection.WriteScheduled = false;
             connection.Write();
         }
+    }
+
+    /// <summary>Gives everything back, in place of <see cref="Start"/>.</summary>
+    public void Discard()
+    {
+        ProcessExit.Remove(this);
+        Free();
+        _ended.TrySetResult();
     }
 
     private void Free()

@@ -3,12 +3,12 @@ using System.Threading.Tasks.Sources;
 namespace RpcNet.Transports.Ngtcp2.Internal;
 
 /// <summary>
-/// A reusable awaitable for operations of which one at a time is pending. Continuations run on the thread pool. The owner
-/// decides under its lock who completes; whoever does calls <see cref="SetResult"/> or <see cref="SetException"/> once.
+/// A reusable awaitable for operations of which one at a time is pending. Continuations run on the thread pool unless the
+/// completer says otherwise. The owner decides under its lock who completes; whoever does calls <see cref="SetResult"/> or <see cref="SetException"/> once.
 /// </summary>
 internal sealed class OperationSource<T> : IValueTaskSource<T>, IValueTaskSource
 {
-    private ManualResetValueTaskSourceCore<T> _core = new() { RunContinuationsAsynchronously = true };
+    private ManualResetValueTaskSourceCore<T> _core;
     private CancellationTokenRegistration _registration;
 
     /// <summary>Starts the next operation and returns its token.</summary>
@@ -27,9 +27,19 @@ internal sealed class OperationSource<T> : IValueTaskSource<T>, IValueTaskSource
         }
     }
 
-    public void SetResult(T result) => _core.SetResult(result);
+    /// <param name="result">The outcome.</param>
+    /// <param name="inline">Whether the awaiter goes on here and now.</param>
+    public void SetResult(T result, bool inline = false)
+    {
+        _core.RunContinuationsAsynchronously = !inline;
+        _core.SetResult(result);
+    }
 
-    public void SetException(Exception exception) => _core.SetException(exception);
+    public void SetException(Exception exception)
+    {
+        _core.RunContinuationsAsynchronously = true;
+        _core.SetException(exception);
+    }
 
     public T GetResult(short token)
     {

@@ -12,6 +12,9 @@ internal sealed partial class Stream
     private bool _completionScheduled;
     private bool _finReceived;
     private bool _finDelivered;
+    private volatile bool _readsInline;
+
+    public void AllowInlineReads() => _readsInline = true;
 
     public ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
@@ -184,7 +187,7 @@ internal sealed partial class Stream
             TakePendingRead();
         }
 
-        _read!.SetResult(result);
+        _read!.SetResult(result, inline: _readsInline && result > 0);
     }
 
     private bool TakePendingRead()

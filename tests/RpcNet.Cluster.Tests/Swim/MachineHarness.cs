@@ -85,6 +85,9 @@ internal sealed class MachineHarness : ISwimEffects
         return condition();
     }
 
+    /// <summary>The process stands still, and nothing has woken it yet.</summary>
+    public void Sleep(TimeSpan time) => Now += time;
+
     /// <summary>The process stands still.</summary>
     public void Stall(TimeSpan time)
     {

@@ -121,6 +121,26 @@ public sealed class HostileServerTests : IAsyncDisposable
         Assert.Equal(status, fault.Status);
     }
 
+    /// <summary>A reset may overtake the stream's first bytes; the call's fault comes on the lane.</summary>
+    [Theory]
+    [InlineData(new byte[] { })]
+    [InlineData(new byte[] { 3 })]
+    [InlineData(new byte[] { 3, 0x80, 1 })]
+    public async Task LargeResponse_ResetBeforeItSaysWhatItIs_FailsNothingButItsCall(byte[] preface)
+    {
+        var call = _client.AddAsync(1, 2);
+        await using var peer = await AcceptAsync();
+        var (lane, request) = await peer.RequestAsync();
+        var stream = await peer.Connection.OpenStreamAsync(TransportStreamDirection.Unidirectional);
+        await stream.WriteAsync(preface, false);
+        await _network.WaitForIdleAsync();
+        stream.AbortWrite(RpcErrorCode.Cancelled);
+        await _network.WaitForIdleAsync();
+        await lane.WriteAsync(RawClient.Frame(FrameType.Fault, callId: request.CallId, argument: (uint)RpcStatusCode.Aborted), false);
+        Assert.Equal(RpcStatusCode.Aborted, (await Eventually.Fault(call)).Status);
+        Assert.True(_channel.IsReady);
+    }
+
     [Fact]
     public async Task StreamEndedWithoutEnd_IsInternal()
     {

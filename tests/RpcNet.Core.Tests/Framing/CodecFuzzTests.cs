@@ -115,6 +115,36 @@ public sealed class CodecFuzzTests
         }
     }
 
+    [Fact]
+    public void CompressedPayload_Mutated_IsReadOrRefusedWithinItsLimit()
+    {
+        var random = new Random(25);
+        var compression = PayloadCompression.Agree(
+            new RpcCompressionOptions { Algorithm = RpcCompressionAlgorithm.Brotli, ThresholdBytes = 64, Level = 1 },
+            PeerSettings.Default with { Decompresses = 2 });
+        var (read, refused) = (0, 0);
+        for (var i = 0; i < Rounds / 10; i++)
+        {
+            using var buffer = new PooledBufferWriter();
+            buffer.Write(RandomBytes(random, random.Next(20)));
+            buffer.Write(new byte[random.Next(100, 2000)]);
+            var flags = compression.Compress(buffer, 0);
+            Assert.Equal(FrameFlags.Compressed, flags);
+            var bytes = Mutate(buffer.WrittenSpan, random);
+            try
+            {
+                Assert.InRange(compression.Read(RpcMarshaller.Raw, MessagePackRpcSerializer.Default, bytes, flags, 1500).Length, 0, 1500);
+                read++;
+            }
+            catch (Exception e) when (e is RpcSerializationException or RpcFaultException { Status: RpcStatusCode.ResourceExhausted })
+            {
+                refused++;
+            }
+        }
+
+        Assert.True(read > 0 && refused > read, $"{read} read, {refused} refused");
+    }
+
     /// <summary>Streams of mutated frames in pieces of random size: the reader gives frames, or refuses.</summary>
     [Fact]
     public async Task Reader_MutatedFrames_ReadsOrRefusesWithinItsLimits()

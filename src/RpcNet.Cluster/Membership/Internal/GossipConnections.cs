@@ -27,6 +27,7 @@ internal sealed class GossipConnections
         ClusterConnectionOptions options,
         TimeProvider time,
         ILogger logger,
+        Func<Func<Task>, Task> run,
         Action<IPEndPoint> reportLoss)
     {
         _transport = transport;
@@ -35,12 +36,16 @@ internal sealed class GossipConnections
         _epoch = time.GetTimestamp();
         Options = options;
         Logger = logger;
+        Run = run;
         ReportLoss = reportLoss;
     }
 
     public ClusterConnectionOptions Options { get; }
 
     public ILogger Logger { get; }
+
+    /// <summary>Starts what writes to a peer.</summary>
+    public Func<Func<Task>, Task> Run { get; }
 
     public Action<IPEndPoint> ReportLoss { get; }
 
@@ -80,6 +85,15 @@ internal sealed class GossipConnections
         }
 
         peer.Send(message);
+    }
+
+    /// <summary>Whether what was sent to an address still waits for this process's thread pool.</summary>
+    public bool IsHeldUp(IPEndPoint to)
+    {
+        lock (_lock)
+        {
+            return _peers.TryGetValue(to, out var peer) && peer.IsHeldUp;
+        }
     }
 
     /// <summary>Closes the connection to an address whose process is gone: a new process there does not know it.</summary>

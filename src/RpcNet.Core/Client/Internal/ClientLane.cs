@@ -16,14 +16,15 @@ internal sealed class ClientLane : IDisposable
     public LaneWriter Writer { get; }
 
     public static async Task<ClientLane> OpenAsync(
-        ITransportConnection connection, int laneId, int maxQueuedBytes, Action<Exception> onFailed, CancellationToken cancellationToken)
+        ITransportConnection connection, int laneId, DispatchQueue dispatch, int maxQueuedBytes, Action<Exception> onFailed,
+        CancellationToken cancellationToken)
     {
         var stream = await connection.OpenStreamAsync(TransportStreamDirection.Unidirectional, cancellationToken).ConfigureAwait(false);
         var preface = new byte[2 * VarInt.MaxLength];
         var length = VarInt.Write(preface, StreamType.Lane);
         length += VarInt.Write(preface.AsSpan(length), laneId);
         await stream.WriteAsync(preface.AsMemory(0, length), endStream: false, cancellationToken).ConfigureAwait(false);
-        return new ClientLane(new LaneWriter(stream, maxQueuedBytes, onFailed));
+        return new ClientLane(new LaneWriter(stream, dispatch, maxQueuedBytes, onFailed));
     }
 
     /// <summary>The method's id on this lane, defined on its first use. The definition precedes every request that names it.</summary>

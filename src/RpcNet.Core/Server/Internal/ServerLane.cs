@@ -30,24 +30,34 @@ internal sealed class ServerLane : IDisposable
         var length = VarInt.Write(preface, StreamType.Lane);
         length += VarInt.Write(preface.AsSpan(length), laneId);
         await stream.WriteAsync(preface.AsMemory(0, length), endStream: false, cancellationToken).ConfigureAwait(false);
-        return new ServerLane(connection, new LaneWriter(stream, connection.Limits.LaneQueueBytes, connection.OnLaneFailed));
+        return new ServerLane(connection, new LaneWriter(stream, connection.Dispatch, connection.Limits.LaneQueueBytes, connection.OnLaneFailed));
     }
 
     /// <summary>Reads until the stream ends; stops reading while responses pile up for a slow client.</summary>
     public async Task ReadAsync(FrameReader reader, CancellationToken cancellationToken)
     {
-        do
+        reader.AllowInlineReads();
+        try
         {
-            while (reader.TryRead(out var frame))
+            do
             {
-                OnFrame(frame);
-                while (!Writer.HasRoom)
+                while (reader.TryRead(out var frame))
                 {
-                    await Writer.WaitForRoomAsync().WaitAsync(cancellationToken).ConfigureAwait(false);
+                    OnFrame(frame);
+                    while (!Writer.HasRoom)
+                    {
+                        await Writer.WaitForRoomAsync().WaitAsync(cancellationToken).ConfigureAwait(false);
+                    }
                 }
             }
+            while (await reader.FillAsync(cancellationToken).ConfigureAwait(false));
         }
-        while (await reader.FillAsync(cancellationToken).ConfigureAwait(false));
+        catch (RpcProtocolException)
+        {
+            // The end of a connection runs user code, which has no place on the engine's thread.
+            await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+            throw;
+        }
     }
 
     public void WriteFault(uint callId, RpcFaultException fault, ServerCallContext? context, FrameFlags flags)

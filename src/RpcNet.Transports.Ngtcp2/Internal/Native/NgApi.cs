@@ -18,6 +18,9 @@ internal static unsafe partial class NgApi
     public const uint ProtocolVersion1 = 1;
     public const int MinInitialDatagram = 1200;
 
+    public const int TokenTypeRetry = 1;
+    public const int TokenTypeNewToken = 2;
+
     public const uint WriteFlagMore = 1;
     public const uint WriteFlagFin = 2;
     public const uint StreamDataFlagFin = 1;
@@ -81,6 +84,10 @@ internal static unsafe partial class NgApi
 
     [LibraryImport(Library, EntryPoint = "ngtcp2_conn_get_tls_alert")]
     public static partial byte GetTlsAlert(nint connection);
+
+    /// <returns>The peer's transport parameters; null before they have come.</returns>
+    [LibraryImport(Library, EntryPoint = "ngtcp2_conn_get_remote_transport_params")]
+    public static partial nint GetRemoteTransportParams(nint connection);
 
     [LibraryImport(Library, EntryPoint = "ngtcp2_conn_set_keep_alive_timeout")]
     public static partial void SetKeepAlive(nint connection, ulong timeout);
@@ -147,6 +154,10 @@ internal static unsafe partial class NgApi
     [SuppressGCTransition]
     public static partial NgPath* GetPath(nint connection);
 
+    [LibraryImport(Library, EntryPoint = "ngtcp2_conn_get_path_max_tx_udp_payload_size")]
+    [SuppressGCTransition]
+    public static partial nuint GetPathMaxUdpPayload(nint connection);
+
     [LibraryImport(Library, EntryPoint = "ngtcp2_conn_get_ccerr")]
     [SuppressGCTransition]
     public static partial NgConnectionCloseError* GetCloseError(nint connection);
@@ -162,6 +173,9 @@ internal static unsafe partial class NgApi
 
     [LibraryImport(Library, EntryPoint = "ngtcp2_ccerr_set_application_error")]
     public static partial void CloseErrorSetApplication(NgConnectionCloseError* error, ulong code, byte* reason, nuint reasonLength);
+
+    [LibraryImport(Library, EntryPoint = "ngtcp2_conn_submit_new_token")]
+    public static partial int SubmitNewToken(nint connection, byte* token, nuint length);
 
     [LibraryImport(Library, EntryPoint = "ngtcp2_conn_initiate_key_update")]
     public static partial int InitiateKeyUpdate(nint connection, ulong now);
@@ -208,6 +222,7 @@ internal static class QuicError
     public const byte AlertBadCertificate = 42;
     public const byte AlertUnknownCa = 48;
     public const byte AlertAccessDenied = 49;
+    public const byte AlertMissingExtension = 109;
     public const byte AlertUnrecognizedName = 112;
     public const byte AlertCertificateRequired = 116;
     public const byte AlertNoApplicationProtocol = 120;
