@@ -5,7 +5,7 @@ using RpcNet.BalancingSim;
 using RpcNet.Cluster;
 
 const string Usage = """
-    Usage: RpcNet.BalancingSim [simulate|verify|select] [--seconds N] [--out FOLDER]
+    Usage: RpcNet.BalancingSim [simulate|verify|select] [--clients N] [--seconds N] [--out FOLDER]
 
       simulate   strategies against workloads in virtual time: table, results.json and balancing.svg
       verify     only what is promised of one slow worker among ten; the exit code is 1 when it does not hold
@@ -15,6 +15,7 @@ const string Usage = """
 var verb = args.FirstOrDefault(static a => !a.StartsWith('-')) ?? "simulate";
 var folder = Option("--out") ?? ".";
 var seconds = double.Parse(Option("--seconds") ?? "30", CultureInfo.InvariantCulture);
+var clients = int.Parse(Option("--clients") ?? "4", CultureInfo.InvariantCulture);
 var json = new JsonSerializerOptions { WriteIndented = true, NumberHandling = System.Text.Json.Serialization.JsonNumberHandling.AllowNamedFloatingPointLiterals };
 switch (verb)
 {
@@ -50,7 +51,7 @@ async Task<List<Result>> SimulateAsync()
         Console.WriteLine("|---|---|---:|---:|---:|---:|---:|");
         foreach (var strategy in Strategy.All)
         {
-            var result = await new Simulation(workload, warmUp: 5, seconds, seed: 42).RunAsync(strategy);
+            var result = await new Simulation(workload, clients, warmUp: 5, seconds, seed: 42).RunAsync(strategy);
             results.Add(result);
             var shares = string.Join(' ', result.Shares.Select(static s => (s * 100).ToString("0.0", CultureInfo.InvariantCulture)));
             Console.WriteLine(string.Create(
@@ -69,8 +70,8 @@ async Task<bool> VerifyAsync()
     var holds = true;
     foreach (var strategy in new[] { Strategy.LeastConnectionsWithEjection, Strategy.PeakEwma })
     {
-        var healthy = await new Simulation(Workload.Uniform, warmUp: 5, seconds, seed: 42).RunAsync(strategy);
-        var slow = await new Simulation(Workload.OneSlow, warmUp: 5, seconds, seed: 42).RunAsync(strategy);
+        var healthy = await new Simulation(Workload.Uniform, clients, warmUp: 5, seconds, seed: 42).RunAsync(strategy);
+        var slow = await new Simulation(Workload.OneSlow, clients, warmUp: 5, seconds, seed: 42).RunAsync(strategy);
         var ratio = slow.P99 / healthy.P99;
         holds &= ratio <= MostP99 && slow.OddShare < MostShare;
         Console.WriteLine(string.Create(

@@ -10,15 +10,15 @@ internal sealed record Result(
     string Workload, string Strategy, int Calls, int Failed, double[] Shares, double OddShare, double P50, double P99, double P999, int MaxQueue);
 
 /// <summary>
-/// Discrete events in virtual time around the product's own registry: four clients with a registry each send a Poisson stream
+/// Discrete events in virtual time around the product's own registry: clients with a registry each send a Poisson stream
 /// of calls to ten workers that queue first come, first served, and hear each worker's load every 50 ms.
 /// </summary>
 internal sealed class Simulation
 {
-    private const int Clients = 4;
     private const double ReportInterval = 0.050;
 
     private readonly Workload _workload;
+    private readonly int _clients;
     private readonly VirtualTime _time = new();
     private readonly Random _random;
     private readonly PriorityQueue<Action, long> _events = new();
@@ -32,8 +32,9 @@ internal sealed class Simulation
     private int _failed;
     private int _maxQueue;
 
-    public Simulation(Workload workload, double warmUp, double seconds, int seed)
+    public Simulation(Workload workload, int clients, double warmUp, double seconds, int seed)
     {
+        _clients = clients;
         _workload = workload;
         _warmUp = warmUp;
         _seconds = seconds;
@@ -47,7 +48,7 @@ internal sealed class Simulation
     public async Task<Result> RunAsync(Strategy strategy)
     {
         var registries = new List<WorkerRegistry>();
-        for (var i = 0; i < Clients; i++)
+        for (var i = 0; i < _clients; i++)
         {
             var options = new WorkerRegistryOptions { MaxCallsPerWorker = int.MaxValue };
             strategy.Configure(options);
@@ -107,7 +108,7 @@ internal sealed class Simulation
         _events.Enqueue(action, _time.GetTimestamp() + TimeSpan.FromSeconds(seconds).Ticks);
 
     private void Arrive(WorkerRegistry registry, WorkerSelector selector) =>
-        After(-Math.Log(1 - _random.NextDouble()) * Clients / _workload.CallsPerSecond, () =>
+        After(-Math.Log(1 - _random.NextDouble()) * _clients / _workload.CallsPerSecond, () =>
         {
             Call(selector);
             Arrive(registry, selector);

@@ -10,8 +10,11 @@ namespace RpcNet.TransportBench;
 /// </summary>
 internal static class FaultFigures
 {
-    // The largest UDP payload less what a short header, a packet number, a STREAM frame's head and the AEAD's tag take.
-    private const double SegmentPayload = 1452 - 1 - 16 - 2 - 11 - 16;
+    // What an Ethernet path carries, although loopback carries more.
+    private const int MaxUdpPayload = 1452;
+
+    // That less what a short header, a packet number, a STREAM frame's head and the AEAD's tag take.
+    private const double SegmentPayload = MaxUdpPayload - 1 - 16 - 2 - 11 - 16;
 
     public const string Usage = """
         faults: transfers over a path with delay and loss, beside the formula
@@ -101,7 +104,8 @@ internal static class FaultFigures
         {
             foreach (var control in new[] { Ngtcp2CongestionControl.Cubic, Ngtcp2CongestionControl.Reno, Ngtcp2CongestionControl.Bbr })
             {
-                yield return ("Ngtcp2", control.ToString().ToLowerInvariant(), () => new Ngtcp2Transport(new() { CongestionControl = control }));
+                yield return ("Ngtcp2", control.ToString().ToLowerInvariant(), () => new Ngtcp2Transport(
+                    new() { CongestionControl = control, MaxUdpPayloadSize = MaxUdpPayload }));
             }
         }
 

@@ -26,4 +26,7 @@ internal static partial class Ngtcp2Log
 
     [LoggerMessage(3206, LogLevel.Debug, "{RemoteEndPoint} gets no session ticket: {Reason}")]
     public static partial void TicketFailed(ILogger logger, IPEndPoint remoteEndPoint, string reason);
+
+    [LoggerMessage(3207, LogLevel.Warning, "{Count} more handshakes failed on {LocalEndPoint} within a short time; they are not logged one by one.")]
+    public static partial void MoreHandshakesFailed(ILogger logger, int count, IPEndPoint localEndPoint);
 }

@@ -23,7 +23,9 @@ public enum Ngtcp2CongestionControl
 /// <summary>When a listener has clients prove their address by a Retry packet (RFC 9000 section 8.1.2).</summary>
 public enum Ngtcp2RetryPolicy
 {
-    /// <summary>While more handshakes than <see cref="Ngtcp2TransportOptions.RetryThreshold"/> are under way.</summary>
+    /// <summary>
+    /// While at least <see cref="Ngtcp2TransportOptions.RetryThreshold"/> handshakes are under way or have failed within the last seconds.
+    /// </summary>
     UnderLoad,
 
     /// <summary>
@@ -55,7 +57,10 @@ public sealed class Ngtcp2TransportOptions
     /// <value>Default <see cref="Ngtcp2RetryPolicy.UnderLoad"/>.</value>
     public Ngtcp2RetryPolicy Retry { get; init; }
 
-    /// <summary>Handshakes under way on one listener above which <see cref="Ngtcp2RetryPolicy.UnderLoad"/> asks for a Retry.</summary>
+    /// <summary>
+    /// Handshakes under way on one listener, and failed in this second and the one before, from which on
+    /// <see cref="Ngtcp2RetryPolicy.UnderLoad"/> asks for a Retry.
+    /// </summary>
     /// <value>Default 256; at least 0.</value>
     public int RetryThreshold { get; init; } = 256;
 

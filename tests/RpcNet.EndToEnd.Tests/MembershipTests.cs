@@ -95,23 +95,23 @@ public sealed class MembershipStarvationTests
         }
 
         // One round of probes and more, so that everybody has a connection to everybody.
-        await process.ProbedAsync(Members.Length, 12);
+        await process.ProbedAsync(Members.Length, 9);
         var from = process.LineCount;
         var before = await process.StatsAsync(Members.Length);
-        process.Send("starve 6");
+        process.Send("starve 5");
         await process.ExpectAsync("starved ", from);
         var after = await process.StatsAsync(Members.Length);
         Assert.DoesNotContain(process.Lines(), l => l.Contains("starvation", StringComparison.Ordinal));
         if (asTheEngineAllows && RpcNet.Transports.Ngtcp2.Ngtcp2Transport.IsSupported && !RpcNet.Transports.SystemNetQuicTransport.IsSupported)
         {
-            // Twelve were due. On a machine that gives this process little time some may fall away, but not the most of them.
-            Assert.All(Members, m => Assert.InRange(after[$"{m}"]["probes"] - before[$"{m}"]["probes"], 8, 14));
-            Assert.All(Members, m => Assert.InRange(after[$"{m}"]["messages.received"] - before[$"{m}"]["messages.received"], 20, 1000));
+            // Ten were due. On a machine that gives this process little time some may fall away, but not the most of them.
+            Assert.All(Members, m => Assert.InRange(after[$"{m}"]["probes"] - before[$"{m}"]["probes"], 6, 12));
+            Assert.All(Members, m => Assert.InRange(after[$"{m}"]["messages.received"] - before[$"{m}"]["messages.received"], 15, 1000));
         }
         else
         {
             await process.ExpectAsync(" log 3012 ", from);
-            await process.ProbedAsync(Members.Length, after["a"]["probes"] + 10);
+            await process.ProbedAsync(Members.Length, after["a"]["probes"] + 8);
             after = await process.StatsAsync(Members.Length);
             Assert.All(Members, m => Assert.InRange(after[$"{m}"]["pauses"] - before[$"{m}"]["pauses"], 1, 4));
         }

@@ -27,6 +27,8 @@ internal sealed class NodeCluster : IAsyncDisposable
 
     public NodeProcess this[string id] => _running[id];
 
+    public string AddressOf(string id) => _addresses[id];
+
     public NodeProcess Start(string id) =>
         _running[id] = NodeProcess.Start($"{id}={_addresses[id]}", _seeds, _folder.Path);
 

@@ -10,6 +10,11 @@ internal static class Runner
 {
     public static int Run(CommandLine command)
     {
+        if (command.Svg is { } directory)
+        {
+            return Plots.Draw(directory, command.Seeds, command.Nodes ?? 1024);
+        }
+
         var clock = Stopwatch.StartNew();
         var samples = new Samples();
         var scenario = Scenario.All.FirstOrDefault(s => s.Name == command.Scenario);

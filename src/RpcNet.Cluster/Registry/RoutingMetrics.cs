@@ -7,9 +7,8 @@ internal static class RoutingMetrics
 {
     private static readonly Meter Meter = new("RpcNet.Cluster.Routing");
 
-    /// <summary>With the tag rpcnet.worker: the worker's label.</summary>
     public static Counter<long> Selections { get; } = Meter.CreateCounter<long>(
-        "rpcnet.worker.selections", "{selection}", "Times that a worker was chosen for a call.");
+        "rpcnet.worker.selections", "{call}", "Calls for which a worker was selected, by the worker's label (rpcnet.worker).");
 
     public static Counter<long> Ejections { get; } = Meter.CreateCounter<long>(
         "rpcnet.worker.ejections", "{ejection}", "Workers taken out because their calls failed or took too long.");

@@ -112,12 +112,12 @@ public sealed class WorkerSelector
             return false;
         }
 
-        if (RoutingMetrics.Selections.Enabled)
+        lease = new WorkerLease(worker, LeaseCell.Rent());
+        if (_registry.SelectionsAreWatched)
         {
-            RoutingMetrics.Selections.Add(1, new KeyValuePair<string, object?>("rpcnet.worker", worker.Label));
+            _registry.OnSelected(worker);
         }
 
-        lease = new WorkerLease(worker, LeaseCell.Rent());
         return true;
     }
 

@@ -16,7 +16,6 @@ internal sealed class GossipService(
     private ClusterNode? _node;
     private Task _joining = Task.CompletedTask;
     private Task _watching = Task.CompletedTask;
-    private MembershipMetrics? _metrics;
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
@@ -33,7 +32,6 @@ internal sealed class GossipService(
 
         _node = node.Value;
         await _node.StartAsync(listening, cancellationToken: cancellationToken).ConfigureAwait(false);
-        _metrics = new MembershipMetrics(_node);
         _watching = WatchAsync(_node);
         _joining = options.Seeds.Count == 0 ? Task.CompletedTask : JoinAsync(_node, options.ClusterName);
         if (options.Seeds.Count == 0)
@@ -56,7 +54,6 @@ internal sealed class GossipService(
         }
         finally
         {
-            _metrics?.Dispose();
             if (_node is not null)
             {
                 await _node.DisposeAsync().ConfigureAwait(false);
@@ -71,7 +68,6 @@ internal sealed class GossipService(
     {
         await _stop.CancelAsync().ConfigureAwait(false);
         await _joining.ConfigureAwait(false);
-        _metrics?.Dispose();
         _stop.Dispose();
     }
 

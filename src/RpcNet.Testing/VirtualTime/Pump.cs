@@ -129,7 +129,7 @@ internal sealed class Pump : IDisposable
         }
 
         var limit = Clock.Now + command.Limit;
-        while (command.Until?.Invoke() != true)
+        while (!Holds(command))
         {
             Interlocked.Exchange(ref _dueNow, 0);
             if (Clock.MoveToNext(limit) is not { } timer)
@@ -147,6 +147,23 @@ internal sealed class Pump : IDisposable
         }
 
         return true;
+    }
+
+    private bool Holds(Command command)
+    {
+        if (command.Until is null)
+        {
+            return false;
+        }
+
+        bool holds;
+        using (_tracker.Enter())
+        {
+            holds = command.Until();
+        }
+
+        WaitForIdle(command.Cancellation);
+        return holds;
     }
 
     private void WaitForIdle(CancellationToken cancellationToken)

@@ -126,10 +126,11 @@ internal sealed unsafe partial class ListenerPort
         }
     }
 
-    private static bool NeedsRetry(ListenerShard listener) => listener.Engine.Retry switch
+    // A hello that fails at once is never half-open for long, and still costs a key exchange and a signature.
+    private bool NeedsRetry(ListenerShard listener) => listener.Engine.Retry switch
     {
         Ngtcp2RetryPolicy.Always => true,
-        Ngtcp2RetryPolicy.UnderLoad => listener.HalfOpen >= listener.Engine.RetryThreshold,
+        Ngtcp2RetryPolicy.UnderLoad => listener.HalfOpen + listener.Failed.Recent(Loop.Now) >= listener.Engine.RetryThreshold,
         _ => false,
     };
 

@@ -27,6 +27,9 @@ internal sealed class ListenerShard : ConnectionOwner
     /// <summary>Handshakes under way.</summary>
     public int HalfOpen { get; set; }
 
+    /// <summary>Handshakes that failed lately.</summary>
+    public FailedHandshakes Failed { get; } = new();
+
     /// <summary>Connections that wait to be taken.</summary>
     public int Waiting => _listener.Accepted.Count;
 
@@ -51,7 +54,18 @@ internal sealed class ListenerShard : ConnectionOwner
 
     public override void OnFinished(Connection connection, TransportException reason, bool wasEstablished)
     {
-        if (!wasEstablished && !_listener.IsDisposed)
+        if (wasEstablished || _listener.IsDisposed)
+        {
+            return;
+        }
+
+        var log = Failed.Add(_port.Loop.Now, out var unlogged);
+        if (unlogged > 0)
+        {
+            Ngtcp2Log.MoreHandshakesFailed(_listener.Logger, unlogged, _listener.LocalEndPoint);
+        }
+
+        if (log)
         {
             Ngtcp2Log.HandshakeFailed(_listener.Logger, connection.RemoteEndPoint, reason.Message);
         }

@@ -11,14 +11,15 @@ public sealed class SchemaTests
 
     public static TheoryData<string> Files =>
     [
-        .. Directory.GetFiles(Path.Combine(GeneratedFiles.Repository, "samples"), "appsettings*.json", SearchOption.AllDirectories)
+        .. new[] { "samples", "templates" }
+            .SelectMany(static folder => Directory.GetFiles(Path.Combine(GeneratedFiles.Repository, folder), "appsettings*.json", SearchOption.AllDirectories))
             .Select(static path => Path.GetRelativePath(GeneratedFiles.Repository, path).Replace('\\', '/'))
             .Where(static path => !path.Contains("/bin/", StringComparison.Ordinal) && !path.Contains("/obj/", StringComparison.Ordinal)),
     ];
 
     [Theory]
     [MemberData(nameof(Files))]
-    public void SettingsFile_OfASample_IsValid(string file)
+    public void SettingsFile_OfASampleOrTemplate_IsValid(string file)
     {
         var settings = JsonNode.Parse(
             File.ReadAllText(Path.Combine(GeneratedFiles.Repository, file)),

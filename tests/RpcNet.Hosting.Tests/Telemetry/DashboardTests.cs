@@ -45,7 +45,7 @@ public sealed partial class DashboardTests
         ByClause().Matches(expression).SelectMany(static m => m.Groups[1].Value.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
             .Concat(Matcher().Matches(expression).Select(static m => m.Groups[1].Value));
 
-    [GeneratedRegex(@"\brpc(?:net)?_(?:client|server|cluster|worker)_[a-z_]+\b(?!\s*(?:=|!))")]
+    [GeneratedRegex(@"\brpc(?:net)?_(?:client|server|cluster|worker|compression)_[a-z_]+\b(?!\s*(?:=|!))")]
     private static partial Regex MetricName();
 
     [GeneratedRegex(@"\bby \(([^)]*)\)")]

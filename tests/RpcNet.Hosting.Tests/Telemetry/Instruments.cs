@@ -17,7 +17,15 @@ internal sealed record InstrumentSpec(string Name, string Kind, string Unit, par
     {
         get
         {
-            var name = Name.Replace('.', '_') + Unit switch { "s" => "_seconds", "By" => "_bytes", _ => "" };
+            var suffix = (Unit, Kind) switch
+            {
+                ("s", _) => "seconds",
+                ("By", _) => "bytes",
+                ("1", "Gauge") => "ratio",
+                _ => null,
+            };
+            var name = Name.Replace('.', '_');
+            name = suffix is null || name.Split('_').Contains(suffix) ? name : $"{name}_{suffix}";
             return Kind switch
             {
                 "Histogram" => [$"{name}_bucket", $"{name}_count", $"{name}_sum"],
@@ -47,12 +55,29 @@ internal static class Instruments
         new("rpcnet.server.lanes", "UpDownCounter", "{lane}"),
         new("rpcnet.server.lane.queue.size", "UpDownCounter", "By"),
         new("rpcnet.server.refused_calls", "Counter", "{call}", "rpc.response.status_code"),
-        new("rpcnet.cluster.members", "UpDownCounter", "{member}", "rpcnet.node", "rpcnet.member.state"),
-        new("rpcnet.cluster.quorum", "Gauge", "{quorum}", "rpcnet.node"),
-        new("rpcnet.worker.selections", "Counter", "{selection}", "rpcnet.worker"),
+        new("rpcnet.compression.savings", "Counter", "By"),
+        new("rpcnet.cluster.members", "UpDownCounter", "{member}", "rpcnet.node", "rpcnet.state"),
+        new("rpcnet.cluster.phi", "Gauge", "1", "rpcnet.node", "rpcnet.peer"),
+        new("rpcnet.cluster.quorum", "Gauge", "1", "rpcnet.node"),
+        new("rpcnet.cluster.local_health", "Gauge", "1", "rpcnet.node"),
+        new("rpcnet.cluster.probes", "Counter", "{probe}", "rpcnet.node"),
+        new("rpcnet.cluster.failed_probes", "Counter", "{probe}", "rpcnet.node"),
+        new("rpcnet.cluster.suspicions", "Counter", "{suspicion}", "rpcnet.node"),
+        new("rpcnet.cluster.phi_suspicions", "Counter", "{suspicion}", "rpcnet.node"),
+        new("rpcnet.cluster.refutations", "Counter", "{refutation}", "rpcnet.node"),
+        new("rpcnet.cluster.failures", "Counter", "{member}", "rpcnet.node"),
+        new("rpcnet.cluster.quarantines", "Counter", "{member}", "rpcnet.node"),
+        new("rpcnet.cluster.pauses", "Counter", "{pause}", "rpcnet.node"),
+        new("rpcnet.cluster.messages.sent", "Counter", "{message}", "rpcnet.node"),
+        new("rpcnet.cluster.messages.received", "Counter", "{message}", "rpcnet.node"),
+        new("rpcnet.cluster.messages.dropped", "Counter", "{message}", "rpcnet.node"),
+        new("rpcnet.cluster.messages.malformed", "Counter", "{message}", "rpcnet.node"),
+        new("rpcnet.cluster.bytes.sent", "Counter", "By", "rpcnet.node"),
+        new("rpcnet.worker.selections", "Counter", "{call}", "rpcnet.worker"),
         new("rpcnet.worker.ejections", "Counter", "{ejection}"),
         new("rpcnet.client.shed", "Counter", "{call}"),
         new("rpcnet.client.retries", "Counter", "{call}"),
+        new("rpcnet.client.failovers", "Counter", "{call}"),
         new("rpcnet.client.hedges", "Counter", "{call}"),
         new("rpcnet.client.retries_refused", "Counter", "{call}"),
     ];

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Microsoft.Extensions.Logging;
 using RpcNet.Transports.Ngtcp2;
 
 namespace RpcNet.Transports.Tests.Hostile;
@@ -19,7 +20,7 @@ public sealed class Ngtcp2HostileListenerTests : HostileListenerTests
         var forge = await ForgeAsync(transport);
         var listener = await ListenAsync(transport);
 
-        var (begun, retries) = await FloodAsync(listener, forge, 2_000);
+        var (begun, retries) = await FloodAsync(listener, forge.Next, 2_000);
 
         Assert.Equal(50, begun);
         Assert.True(retries > 0, "Nobody was asked for a Retry.");
@@ -34,17 +35,34 @@ public sealed class Ngtcp2HostileListenerTests : HostileListenerTests
         var forge = await ForgeAsync(transport);
         var listener = await ListenAsync(transport, handshakeTimeout: TimeSpan.FromSeconds(2));
 
-        var (begun, retries) = await FloodAsync(listener, forge, 2_000);
+        var (begun, retries) = await FloodAsync(listener, forge.Next, 2_000);
 
         Assert.Equal((50, 0), (begun, retries));
         // Its first packets are dropped until the half-open handshakes have timed out.
         await ServeOneAsync(transport, listener);
     }
 
+    [Fact]
+    public async Task Handshakes_FailingAtOnce_AreAskedForRetryAndNotLoggedOneByOne()
+    {
+        var log = new CountingLog();
+        var transport = new Ngtcp2Transport(new Ngtcp2TransportOptions { RetryThreshold = 50 }, log);
+        var forge = await ForgeAsync(transport);
+        var listener = await ListenAsync(transport);
+
+        var (begun, retries) = await FloodAsync(listener, forge.NextWithoutTransportParameters, 3_000);
+
+        // So many in any two seconds: the test would have to take a minute to reach the limit.
+        Assert.InRange(begun, 50, 1_500);
+        Assert.True(retries > 0, "Nobody was asked for a Retry.");
+        Assert.InRange(log.Count, 1, begun - 1);
+        await ServeOneAsync(transport, listener);
+    }
+
     protected override ITransport CreateTransport() => new Ngtcp2Transport();
 
     /// <summary>Sends first packets from one port and counts the handshakes begun, by the server's ids, and the Retries.</summary>
-    private static async Task<(int Begun, int Retries)> FloodAsync(ITransportListener listener, InitialForge forge, int count)
+    private static async Task<(int Begun, int Retries)> FloodAsync(ITransportListener listener, Func<byte[]> packet, int count)
     {
         using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp) { ReceiveBufferSize = 8 << 20 };
         socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
@@ -53,7 +71,7 @@ public sealed class Ngtcp2HostileListenerTests : HostileListenerTests
         var buffer = new byte[2000];
         for (var i = 0; i < count; i++)
         {
-            await socket.SendToAsync(forge.Next(), listener.LocalEndPoint);
+            await socket.SendToAsync(packet(), listener.LocalEndPoint);
             Drain();
         }
 
@@ -96,6 +114,38 @@ public sealed class Ngtcp2HostileListenerTests : HostileListenerTests
             }
 
             return length > 0;
+        }
+    }
+
+    /// <summary>Counts the failed handshakes that were logged.</summary>
+    private sealed class CountingLog : ILoggerFactory, ILogger
+    {
+        private int _count;
+
+        public int Count => Volatile.Read(ref _count);
+
+        public void AddProvider(ILoggerProvider provider)
+        {
+        }
+
+        public ILogger CreateLogger(string categoryName) => this;
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            if (eventId.Id == 3203)
+            {
+                Interlocked.Increment(ref _count);
+            }
+        }
+
+        public void Dispose()
+        {
         }
     }
 }
