@@ -14,6 +14,7 @@ var builder = Host.CreateApplicationBuilder(new HostApplicationBuilderSettings
     Args = args,
     ContentRootPath = AppContext.BaseDirectory,
 });
+builder.Services.AddSystemd().AddWindowsService();
 builder.Services.AddSerilog(logging => logging.ReadFrom.Configuration(builder.Configuration));
 
 try

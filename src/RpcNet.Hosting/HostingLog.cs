@@ -26,6 +26,9 @@ internal static partial class HostingLog
     [LoggerMessage(2005, LogLevel.Debug, "RpcNet's listener on {EndPoint} is closed")]
     public static partial void ListenerClosed(ILogger logger, IPEndPoint endPoint);
 
+    [LoggerMessage(2006, LogLevel.Critical, "RpcNet's part in the cluster failed, so the host stops: {Reason}")]
+    public static partial void MemberFailed(ILogger logger, string reason, Exception exception);
+
     [LoggerMessage(2010, LogLevel.Information, "Made development certificates in {Directory}; they are valid on this machine alone")]
     public static partial void DevelopmentCertificatesMade(ILogger logger, string directory);
 
@@ -37,6 +40,9 @@ internal static partial class HostingLog
 
     [LoggerMessage(2013, LogLevel.Warning, "The certificate '{Subject}' expires on {NotAfter:u}")]
     public static partial void CertificateExpiresSoon(ILogger logger, string subject, DateTime notAfter);
+
+    [LoggerMessage(2014, LogLevel.Information, "The key for stateless resets is not kept, so peers notice a restart of this process by silence alone: {Path} cannot be written ({Reason}). Set {Key} to a path that can")]
+    public static partial void ResetKeyNotKept(ILogger logger, string path, string key, string reason);
 
     [LoggerMessage(2020, LogLevel.Warning, "The cluster is anonymous, whoever reaches the port can join it: {Key} is true")]
     public static partial void AnonymousCluster(ILogger logger, string key);
@@ -53,6 +59,9 @@ internal static partial class HostingLog
     [LoggerMessage(2024, LogLevel.Error, "Changed configuration was not applied: {Reason}")]
     public static partial void ReloadRefused(ILogger logger, string reason);
 
-    [LoggerMessage(2026, LogLevel.Warning, "Changed settings take effect when the process is started again: {Keys}")]
+    [LoggerMessage(2025, LogLevel.Information, "Changed limits are in force, sizes for new connections: {Keys}")]
+    public static partial void LimitsReloaded(ILogger logger, string keys);
+
+    [LoggerMessage(2026, LogLevel.Error, "Changed settings are refused, they need a restart of the process: {Keys}")]
     public static partial void RestartNeeded(ILogger logger, string keys);
 }

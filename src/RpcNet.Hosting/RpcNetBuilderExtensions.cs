@@ -1,7 +1,9 @@
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using RpcNet;
 using RpcNet.Hosting;
 using RpcNet.Hosting.Configuration;
+using RpcNet.Server;
 
 namespace Microsoft.Extensions.DependencyInjection;
 
@@ -17,7 +19,7 @@ public static class RpcNetBuilderExtensions
         where TService : class
         where TImplementation : class, TService
     {
-        var registration = RpcNetBuilder.RegistrationOf(builder);
+        var registration = RpcNetBuilder.ServerOf(builder);
         _ = RpcContracts.Get<TService>();
         builder.Services.TryAddScoped<TImplementation>();
         registration.AddService(static map => map.AddService<TService>(
@@ -33,7 +35,7 @@ public static class RpcNetBuilderExtensions
         where TService : class
     {
         ArgumentNullException.ThrowIfNull(instance);
-        var registration = RpcNetBuilder.RegistrationOf(builder);
+        var registration = RpcNetBuilder.ServerOf(builder);
         _ = RpcContracts.Get<TService>();
         registration.AddService(map => map.AddService(instance));
         return builder;
@@ -50,7 +52,7 @@ public static class RpcNetBuilderExtensions
         this IRpcNetBuilder builder, string name, Func<TRequest, RpcCallContext, CancellationToken, ValueTask<TResponse>> handler)
     {
         ArgumentNullException.ThrowIfNull(handler);
-        RpcNetBuilder.RegistrationOf(builder).AddService(map => map.MapUnary(name, handler));
+        RpcNetBuilder.ServerOf(builder).AddService(map => map.MapUnary(name, handler));
         return builder;
     }
 
@@ -79,7 +81,7 @@ public static class RpcNetBuilderExtensions
         Func<ReadOnlyMemory<byte>, RpcCallContext, CancellationToken, ValueTask<ReadOnlyMemory<byte>>> handler)
     {
         ArgumentNullException.ThrowIfNull(handler);
-        RpcNetBuilder.RegistrationOf(builder).AddService(map => map.Map(name, handler));
+        RpcNetBuilder.ServerOf(builder).AddService(map => map.Map(name, handler));
         return builder;
     }
 
@@ -113,7 +115,7 @@ public static class RpcNetBuilderExtensions
     public static IRpcNetBuilder AddFilter(this IRpcNetBuilder builder, IRpcFilter filter)
     {
         ArgumentNullException.ThrowIfNull(filter);
-        RpcNetBuilder.RegistrationOf(builder).Filters.Add(filter);
+        RpcNetBuilder.ServerOf(builder).Filters.Add(filter);
         return builder;
     }
 
@@ -122,12 +124,38 @@ public static class RpcNetBuilderExtensions
     public static IRpcNetBuilder AddFilter(this IRpcNetBuilder builder, Func<RpcCallContext, RpcFilterDelegate, ValueTask> filter) =>
         builder.AddFilter(new RpcInlineFilter(filter));
 
+    /// <summary>
+    /// Serves the health of the host's checks over RPC (<see cref="BuiltInServices.HealthCheck"/>) and the list of the methods
+    /// (<see cref="BuiltInServices.DescribeMethods"/>), for probes and tools.
+    /// </summary>
+    /// <remarks>
+    /// The whole server ("") is "SERVING" while no check is unhealthy. A service is judged by the checks that bear its name as a tag,
+    /// and by RpcNet's own. Whoever may call this server may ask.
+    /// </remarks>
+    /// <param name="builder">The builder.</param>
+    /// <param name="predicate">The checks that count; null takes all.</param>
+    /// <returns>The builder.</returns>
+    public static IRpcNetBuilder AddHealthService(this IRpcNetBuilder builder, Func<HealthCheckRegistration, bool>? predicate = null)
+    {
+        var registration = RpcNetBuilder.ServerOf(builder);
+        builder.Services.AddHealthChecks();
+        registration.Services.Add((map, services) => map.AddBuiltInServices(async (service, cancellationToken) =>
+        {
+            var report = await services.GetRequiredService<HealthCheckService>().CheckHealthAsync(Counts, cancellationToken).ConfigureAwait(false);
+            return report.Status != HealthStatus.Unhealthy;
+
+            bool Counts(HealthCheckRegistration check) => predicate?.Invoke(check) != false
+                && (service.Length == 0 || check.Tags.Contains(service) || check.Tags.Contains(RpcNetHealthChecksBuilderExtensions.Tag));
+        }));
+        return builder;
+    }
+
     /// <summary>Serves calls of a further codec, beside MessagePack.</summary>
     /// <returns>The builder.</returns>
     public static IRpcNetBuilder AddSerializer(this IRpcNetBuilder builder, IRpcSerializer serializer)
     {
         ArgumentNullException.ThrowIfNull(serializer);
-        RpcNetBuilder.RegistrationOf(builder).Serializers.Add(serializer);
+        RpcNetBuilder.ServerOf(builder).Serializers.Add(serializer);
         return builder;
     }
 }

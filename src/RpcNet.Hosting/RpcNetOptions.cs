@@ -37,6 +37,10 @@ public sealed class RpcNetOptions
     /// <summary>How this process takes part in its cluster; looked at only with AddCluster.</summary>
     public ClusterOptions Cluster { get; set; } = new();
 
+    /// <summary>The further servers of this process by their names: those given to <c>AddRpcNet("name")</c>.</summary>
+    public IDictionary<string, RpcNetNamedServerOptions> Servers { get; set; } =
+        new Dictionary<string, RpcNetNamedServerOptions>(StringComparer.OrdinalIgnoreCase);
+
     /// <summary>
     /// The clients by their names: the name given to AddRpcClient, or the contract's interface name without its namespace.
     /// </summary>

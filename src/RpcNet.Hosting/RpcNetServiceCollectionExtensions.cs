@@ -17,14 +17,14 @@ using ServiceScope = RpcNet.Hosting.Server.ServiceScope;
 namespace Microsoft.Extensions.DependencyInjection;
 
 /// <summary>Adds RpcNet to a host.</summary>
-public static class RpcNetServiceCollectionExtensions
+public static partial class RpcNetServiceCollectionExtensions
 {
     /// <summary>Serves calls, configured by the section "RpcNet" of the host's configuration.</summary>
     /// <returns>A builder for what is served.</returns>
     public static IRpcNetBuilder AddRpcNet(this IServiceCollection services)
     {
         AddServer(services);
-        return new RpcNetBuilder(services);
+        return new RpcNetBuilder(services, name: null);
     }
 
     /// <summary>Serves calls, configured by a section.</summary>
@@ -35,7 +35,7 @@ public static class RpcNetServiceCollectionExtensions
     {
         ArgumentNullException.ThrowIfNull(section);
         AddServer(services).Section = section;
-        return new RpcNetBuilder(services);
+        return new RpcNetBuilder(services, name: null);
     }
 
     /// <summary>Serves calls, configured by code alone.</summary>
@@ -48,51 +48,77 @@ public static class RpcNetServiceCollectionExtensions
         var registration = AddServer(services);
         registration.CodeOnly = registration.Section is null;
         services.Configure(configure);
-        return new RpcNetBuilder(services);
+        return new RpcNetBuilder(services, name: null);
     }
 
-    /// <summary>Adds a client of a contract, named like the contract's interface; a singleton.</summary>
+    /// <summary>
+    /// Adds a further server with a port, services, filters and certificates of its own, configured by <c>RpcNet:Servers:&lt;name&gt;</c>.
+    /// </summary>
     /// <remarks>
-    /// Options not set here come from <c>RpcNet:Clients:&lt;name&gt;</c>. Nothing connects before the first call.
+    /// Its <see cref="IRpcNetEndpoint"/> and <see cref="RpcServer"/> are resolved by the name: <c>[FromKeyedServices("name")]</c>.
     /// </remarks>
-    /// <typeparam name="TService">The contract.</typeparam>
     /// <param name="services">The host's services.</param>
-    /// <param name="configure">Sets the options, after the configuration.</param>
-    /// <returns>The host's services.</returns>
-    public static IServiceCollection AddRpcClient<TService>(
-        this IServiceCollection services, Action<RpcClientOptions>? configure = null)
-        where TService : class
+    /// <param name="name">The server's name.</param>
+    /// <returns>A builder for what it serves.</returns>
+    public static IRpcNetBuilder AddRpcNet(this IServiceCollection services, string name) => AddNamed(services, name, static _ => { });
+
+    /// <summary>Adds a further server, as <see cref="AddRpcNet(IServiceCollection, string)"/> does, configured by a section.</summary>
+    /// <param name="services">The host's services.</param>
+    /// <param name="name">The server's name.</param>
+    /// <param name="section">Bound to <see cref="RpcNetNamedServerOptions"/> instead of <c>RpcNet:Servers:&lt;name&gt;</c>.</param>
+    /// <returns>A builder for what it serves.</returns>
+    public static IRpcNetBuilder AddRpcNet(this IServiceCollection services, string name, IConfiguration section)
     {
-        var name = typeof(TService).Name;
-        AddClient<TService>(services, name, configure);
-        services.TryAddSingleton(provider => provider.GetRequiredService<ClientFactory>().Create<TService>(name));
-        return services;
+        ArgumentNullException.ThrowIfNull(section);
+        return AddNamed(services, name, registration => registration.Section = section);
     }
 
-    /// <summary>Adds a client of a contract that is resolved by its name: <c>[FromKeyedServices("name")]</c>.</summary>
-    /// <typeparam name="TService">The contract.</typeparam>
+    /// <summary>Adds a further server, as <see cref="AddRpcNet(IServiceCollection, string)"/> does, and sets its options.</summary>
     /// <param name="services">The host's services.</param>
-    /// <param name="name">The service key, and the key below <c>RpcNet:Clients</c>.</param>
+    /// <param name="name">The server's name.</param>
     /// <param name="configure">Sets the options, after the configuration.</param>
-    /// <returns>The host's services.</returns>
-    public static IServiceCollection AddRpcClient<TService>(
-        this IServiceCollection services, string name, Action<RpcClientOptions>? configure = null)
-        where TService : class
+    /// <returns>A builder for what it serves.</returns>
+    public static IRpcNetBuilder AddRpcNet(this IServiceCollection services, string name, Action<RpcNetNamedServerOptions> configure)
+    {
+        ArgumentNullException.ThrowIfNull(configure);
+        return AddNamed(services, name, registration => registration.Configure.Add(configure));
+    }
+
+    private static RpcNetBuilder AddNamed(IServiceCollection services, string name, Action<ServerRegistration> configure)
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
-        AddClient<TService>(services, name, configure);
-        services.TryAddKeyedSingleton(name, (provider, _) => provider.GetRequiredService<ClientFactory>().Create<TService>(name));
-        return services;
+        var process = AddCore(services);
+        if (!process.Servers.TryGetValue(name, out var registration))
+        {
+            process.Servers[name] = registration = new ServerRegistration(name);
+            AddServer(services, registration);
+        }
+
+        configure(registration);
+        return new RpcNetBuilder(services, registration.Name);
     }
 
-    private static void AddClient<TService>(IServiceCollection services, string name, Action<RpcClientOptions>? configure)
-        where TService : class
+    /// <summary>What a further server has of its own.</summary>
+    private static void AddServer(IServiceCollection services, ServerRegistration registration)
     {
-        AddCore(services).Clients.Add(new ClientRegistration(name, typeof(TService)));
-        if (configure is not null)
-        {
-            services.Configure(name, configure);
-        }
+        var name = registration.Name!;
+        services.AddKeyedSingleton(name, (p, _) => CreateServer(p, registration, p.GetRequiredService<RpcNetSettings>().Options.Servers[name].Server));
+        services.AddKeyedSingleton<RpcNetEndpoint>(name);
+        services.AddKeyedSingleton<IRpcNetEndpoint>(name, static (p, key) => p.GetRequiredKeyedService<RpcNetEndpoint>(key));
+        services.AddSingleton<IHostedService>(p => new ListenerService(
+            new Lazy<ListenerParts>(() => new ListenerParts(
+                p.GetRequiredService<RpcNetSettings>(),
+                p.GetRequiredService<IRpcCertificates>(),
+                p.GetRequiredService<ITransport>(),
+                p.GetRequiredKeyedService<RpcServer>(name),
+                [p.GetRequiredKeyedService<RpcServer>(name)])
+            {
+                Name = name,
+            }),
+            p.GetRequiredService<RpcNetRegistration>(),
+            p.GetRequiredKeyedService<RpcNetEndpoint>(name),
+            p.GetRequiredService<IHostApplicationLifetime>(),
+            p.GetRequiredService<ILoggerFactory>()));
     }
 
     /// <summary>What servers and clients share; the listener's service checks the settings of both at the start.</summary>
@@ -113,12 +139,18 @@ public static class RpcNetServiceCollectionExtensions
         services.AddSingleton<IConfigureOptions<RpcClientOptions>>(static p => p.GetRequiredService<RpcNetOptionsSetup>());
         services.AddSingleton<IPostConfigureOptions<RpcClientOptions>>(static p => p.GetRequiredService<RpcNetOptionsSetup>());
         services.AddSingleton<IValidateOptions<RpcClientOptions>>(static p => p.GetRequiredService<RpcNetOptionsSetup>());
-        services.AddSingleton<RpcNetSettings>();
+        services.AddSingleton(static p => new RpcNetSettings(
+            () => p.GetRequiredService<IOptions<RpcNetOptions>>().Value,
+            p.GetRequiredService<IOptionsMonitor<RpcClientOptions>>().Get,
+            p.GetRequiredService<RpcNetRegistration>(),
+            p.GetRequiredService<RpcNetOptionsSetup>().SectionPath));
         services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton<IRpcTransportFactory>(static p => new TransportFactory(
             p.GetRequiredService<ILoggerFactory>(),
             p.GetRequiredService<TimeProvider>(),
-            p.GetRequiredService<RpcNetSettings>().Options.Transport.Ngtcp2));
+            p.GetRequiredService<RpcNetSettings>().Options.Transport.Ngtcp2,
+            () => new ResetKeyFile(
+                p.GetRequiredService<RpcNetSettings>(), p.GetRequiredService<IHostEnvironment>(), p.GetRequiredService<ILoggerFactory>()).Load()));
         services.TryAddSingleton(static p => p.GetRequiredService<IRpcTransportFactory>()
             .Create(p.GetRequiredService<RpcNetSettings>().Options.Transport.Engine));
         services.TryAddSingleton<IRpcCertificates, RpcCertificates>();
@@ -133,7 +165,8 @@ public static class RpcNetServiceCollectionExtensions
             p.GetRequiredService<ITransport>(),
             p.GetRequiredService<ILoggerFactory>(),
             p.GetRequiredService<TimeProvider>()));
-        services.AddSingleton(CreateServer);
+        services.AddSingleton(static p => CreateServer(
+            p, p.GetRequiredService<RpcNetRegistration>().Server, p.GetRequiredService<RpcNetSettings>().Options.Server));
         services.AddSingleton<IConnectionHandler>(static p => p.GetRequiredService<RpcServer>());
         services.AddSingleton<IHostedService>(static p => new ListenerService(
             new Lazy<ListenerParts>(() => new ListenerParts(
@@ -148,7 +181,8 @@ public static class RpcNetServiceCollectionExtensions
             p.GetRequiredService<ILoggerFactory>()));
         services.AddSingleton<IHostedService>(static p => new ReloadService(
             p.GetRequiredService<RpcNetRegistration>().ResolveSection(p),
-            p.GetRequiredService<RpcNetRegistration>().HasCluster ? new Lazy<IClusterMembership>(p.GetRequiredService<IClusterMembership>) : null,
+            p.GetRequiredService<RpcNetRegistration>(),
+            new ReloadTargets(p),
             p.GetRequiredService<ILoggerFactory>()));
         return registration;
     }
@@ -160,11 +194,8 @@ public static class RpcNetServiceCollectionExtensions
         return registration;
     }
 
-    private static RpcServer CreateServer(IServiceProvider provider)
+    private static RpcServer CreateServer(IServiceProvider provider, ServerRegistration registration, RpcNetServerOptions options)
     {
-        var registration = provider.GetRequiredService<RpcNetRegistration>();
-        var settings = provider.GetRequiredService<RpcNetSettings>().Options;
-        var options = settings.Server;
         var scopes = provider.GetRequiredService<IServiceScopeFactory>();
         var map = new RpcServiceMap();
         foreach (var add in registration.Services)
@@ -177,7 +208,7 @@ public static class RpcNetServiceCollectionExtensions
             new RpcServerOptions
             {
                 Limits = options.Limits.ToLimits(),
-                Compression = settings.Compression.ToCompression(),
+                Compression = provider.GetRequiredService<RpcNetSettings>().Options.Compression.ToCompression(),
                 MaxConcurrentCalls = options.MaxConcurrentCalls,
                 EnableDetailedErrors = options.EnableDetailedErrors,
                 Serializers = registration.Serializers,

@@ -14,6 +14,7 @@ internal static class Rules
         ["RpcNet.Transports.Ngtcp2"] = ["RpcNet.Abstractions", "RpcNet.Core"],
         ["RpcNet.Cluster"] = ["RpcNet.Abstractions", "RpcNet.Core"],
         ["RpcNet.Hosting"] = ["RpcNet.Abstractions", "RpcNet.Core", "RpcNet.Cluster", "RpcNet.Transports.Ngtcp2"],
+        ["RpcNet.OpenTelemetry"] = [],
         ["RpcNet.Testing"] = ["RpcNet.Abstractions", "RpcNet.Core", "RpcNet.Cluster", "RpcNet.Hosting"],
         ["RpcNet.Serialization.MessagePack"] = ["RpcNet.Abstractions"],
     };
@@ -26,6 +27,7 @@ internal static class Rules
         ["RpcNet.Transports.Ngtcp2"] = ["Microsoft.Extensions.Logging.Abstractions"],
         ["RpcNet.Cluster"] = ["PolyType", "Nerdbank.MessagePack", "Microsoft.Extensions.Logging.Abstractions"],
         ["RpcNet.Hosting"] = ["Microsoft.Extensions."],
+        ["RpcNet.OpenTelemetry"] = ["OpenTelemetry.Api"],
         ["RpcNet.Testing"] = ["Microsoft.Extensions."],
         ["RpcNet.Serialization.MessagePack"] = ["MessagePack"],
     };

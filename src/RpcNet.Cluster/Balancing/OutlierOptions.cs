@@ -32,7 +32,7 @@ public sealed class OutlierOptions
     /// A worker is ejected when the geometric mean of its successful calls is this many times the median of the others' means,
     /// and 10 ms more; 0 is off. Set it to 0 where the kinds of calls that workers get differ that much.
     /// </summary>
-    /// <value>0, or 2 … 1,000; default 5.</value>
+    /// <value>0 … 1,000 and not between 0 and 2; default 5.</value>
     public double SlowFactor { get; set; } = 5;
 
     /// <summary>How long the first ejection lasts; the n-th lasts n times as long.</summary>
@@ -40,7 +40,7 @@ public sealed class OutlierOptions
     public TimeSpan BaseEjectionTime { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>How long an ejection lasts at most.</summary>
-    /// <value>At least <see cref="BaseEjectionTime"/>; default 5 min.</value>
+    /// <value>100 ms … 1 day and at least <see cref="BaseEjectionTime"/>; default 5 min.</value>
     public TimeSpan MaxEjectionTime { get; set; } = TimeSpan.FromMinutes(5);
 
     /// <summary>At most this share of the workers is ejected at a time.</summary>

@@ -33,6 +33,27 @@ public sealed partial class ClusterClient : RpcInvoker
     /// An option is out of its range (the message names it), or the registry was made without a pool of connections.
     /// </exception>
     public ClusterClient(WorkerRegistry registry, ClusterClientOptions? options = null, ILoggerFactory? loggerFactory = null)
+        : this(registry, options, loggerFactory, channels: null)
+    {
+    }
+
+    /// <summary>Creates a client over the workers of a registry, with connections of its own.</summary>
+    /// <param name="registry">Where workers are found.</param>
+    /// <param name="channels">
+    /// The connections, which follow the registry from now on: one to a worker that is gone is closed. The caller disposes the pool,
+    /// after the registry.
+    /// </param>
+    /// <param name="options">How to call; null takes the defaults.</param>
+    /// <param name="loggerFactory">Where to log.</param>
+    /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
+    public ClusterClient(
+        WorkerRegistry registry, WorkerChannelPool channels, ClusterClientOptions? options = null, ILoggerFactory? loggerFactory = null)
+        : this(registry, options, loggerFactory, channels ?? throw new ArgumentNullException(nameof(channels)))
+    {
+        registry.Attach(channels);
+    }
+
+    private ClusterClient(WorkerRegistry registry, ClusterClientOptions? options, ILoggerFactory? loggerFactory, WorkerChannelPool? channels)
     {
         ArgumentNullException.ThrowIfNull(registry);
         _registry = registry;
@@ -42,7 +63,7 @@ public sealed partial class ClusterClient : RpcInvoker
             throw new ArgumentException(complaint, nameof(options));
         }
 
-        _channels = registry.Channels
+        _channels = channels ?? registry.Channels
             ?? throw new ArgumentException("The registry has no connections: give it a WorkerChannelPool.", nameof(registry));
         _selector = registry.GetSelector(_options.Tags);
         _time = registry.Time;

@@ -29,7 +29,7 @@ public sealed class ClusterClientOptions
     public int RetryReserve { get; set; } = 10;
 
     /// <summary>How many retries and hedges may be saved up for an outage.</summary>
-    /// <value>At least <see cref="RetryReserve"/>, at most 1,000,000; default 250.</value>
+    /// <value>0 … 1,000,000 and at least <see cref="RetryReserve"/>; default 250.</value>
     public int RetryBurst { get; set; } = 250;
 
     /// <summary>An idempotent unary call that has no answer after this time is sent to a second worker too.</summary>

@@ -26,7 +26,7 @@ public sealed class ClusterConnectionOptions
     public TimeSpan RedialDelay { get; set; } = TimeSpan.FromMilliseconds(100);
 
     /// <summary>The longest pause after failed connects.</summary>
-    /// <value>At least <see cref="RedialDelay"/>; default 2 s.</value>
+    /// <value>10 ms … 1 h and at least <see cref="RedialDelay"/>; default 2 s.</value>
     public TimeSpan MaxRedialDelay { get; set; } = TimeSpan.FromSeconds(2);
 
     /// <summary>Messages that may wait for one peer; the oldest is dropped and counted.</summary>

@@ -99,6 +99,9 @@ public sealed partial class ClusterNode : IClusterMembership, IAsyncDisposable
     /// <inheritdoc/>
     public ImmutableArray<ClusterMember> Members => _hub.Members;
 
+    /// <summary>Completes when the node is disposed; faults when its loop has failed, a defect after which it takes part no more.</summary>
+    public Task Completion => _mailbox.Reader.Completion;
+
     /// <inheritdoc/>
     public bool HasQuorum => _hasQuorum;
 

@@ -40,7 +40,7 @@ public sealed class ClusterOptions
     public TimeSpan ProbeInterval { get; set; } = TimeSpan.FromMilliseconds(500);
 
     /// <summary>How long a direct probe waits before helpers are asked.</summary>
-    /// <value>10 ms … below <see cref="ProbeInterval"/>; default 200 ms.</value>
+    /// <value>10 ms … 60 s and shorter than <see cref="ProbeInterval"/>; default 200 ms.</value>
     public TimeSpan ProbeTimeout { get; set; } = TimeSpan.FromMilliseconds(200);
 
     /// <summary>How many helpers are asked to probe a member that did not answer (SWIM's k).</summary>
@@ -115,7 +115,7 @@ public sealed class ClusterOptions
     /// A node that is woken this much too late takes itself for paused: it drops its pending verdicts and gives all suspects as
     /// much time again. <see cref="TimeSpan.Zero"/> switches the guard off.
     /// </summary>
-    /// <value>0 or 50 ms … 1 min; default 500 ms.</value>
+    /// <value>0 … 1 min and not between 0 and 50 ms; default 500 ms.</value>
     public TimeSpan PauseThreshold { get; set; } = TimeSpan.FromMilliseconds(500);
 
     /// <summary>How many events a subscription buffers before it drops.</summary>

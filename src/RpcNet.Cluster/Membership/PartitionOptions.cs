@@ -27,7 +27,7 @@ public sealed class PartitionOptions
     public QuorumRule Quorum { get; set; } = QuorumRule.Majority;
 
     /// <summary>The number of nodes that make a quorum under <see cref="QuorumRule.Static"/>.</summary>
-    /// <value>1 … MaxMembers; default 1.</value>
+    /// <value>1 … 1,000,000 and at most MaxMembers; default 1.</value>
     public int StaticQuorum { get; set; } = 1;
 
     /// <summary>The share of the last stable view that must be unreachable at once; and never fewer than two nodes.</summary>

@@ -31,6 +31,6 @@ public sealed class QuarantineOptions
     public TimeSpan Probation { get; set; } = TimeSpan.FromSeconds(30);
 
     /// <summary>The longest probation; a member without a failure for twice this long starts anew.</summary>
-    /// <value>At least <see cref="Probation"/>; default 30 min.</value>
+    /// <value>1 s … 30 days and at least <see cref="Probation"/>; default 30 min.</value>
     public TimeSpan MaxProbation { get; set; } = TimeSpan.FromMinutes(30);
 }

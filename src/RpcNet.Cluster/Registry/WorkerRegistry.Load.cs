@@ -79,6 +79,10 @@ public sealed partial class WorkerRegistry
         }
 
         Channels?.Retire(worker, failed);
+        foreach (var pool in _attached)
+        {
+            pool.Retire(worker, failed);
+        }
     }
 
     /// <summary>Follows the load of one worker for as long as it is one.</summary>

@@ -35,6 +35,7 @@ public sealed partial class WorkerRegistry : IAsyncDisposable
     private readonly ConcurrentDictionary<string, WorkerSelector> _selectors = new(StringComparer.Ordinal);
     private readonly CancellationTokenSource _stopping = new();
     private readonly WorkerSelector _all;
+    private ImmutableArray<WorkerChannelPool> _attached = [];
     private Task? _following;
     private ITimer? _timer;
     private Task? _disposal;
@@ -213,6 +214,9 @@ public sealed partial class WorkerRegistry : IAsyncDisposable
 
         return new ValueTask(_disposal);
     }
+
+    /// <summary>Has a further pool lose its connections to workers that go.</summary>
+    internal void Attach(WorkerChannelPool pool) => ImmutableInterlocked.Update(ref _attached, static (pools, added) => pools.Add(added), pool);
 
     internal void OnDecision(RoutingDecisionKind kind, Worker? worker, string? method, string? reason) =>
         DecisionMade?.Invoke(this, new RoutingDecision(kind, worker, method, reason));

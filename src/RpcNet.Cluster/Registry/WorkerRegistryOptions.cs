@@ -42,7 +42,7 @@ public sealed class WorkerRegistryOptions
     /// Calls in flight at one worker beyond which it is not chosen. When all workers that fit have as many, the call is shed:
     /// ResourceExhausted at once, nothing sent.
     /// </summary>
-    /// <value>At least 1; default 1,024, as many as a connection admits.</value>
+    /// <value>1 … 1,000,000; default 1,024, as many as a connection admits.</value>
     public int MaxCallsPerWorker { get; set; } = 1024;
 
     /// <summary>
@@ -56,7 +56,7 @@ public sealed class WorkerRegistryOptions
     /// The time over which the share of a worker that joined later, or came back from an ejection, rises from a tenth to the
     /// whole.
     /// </summary>
-    /// <value>0 (off) … 10 min; default 10 s.</value>
+    /// <value>0 … 10 min; default 10 s; 0 is off.</value>
     public TimeSpan SlowStart { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>Whether workers are asked to report their load. Takes a connection to each.</summary>
@@ -88,7 +88,7 @@ public sealed class WorkerRegistryOptions
             (nameof(ZoneSpillFactor), ZoneSpillFactor, 1, 1000),
             (nameof(BoundedLoad), BoundedLoad, 1, 1000),
             (nameof(MaxWorkers), MaxWorkers, 1, 100_000),
-            (nameof(MaxCallsPerWorker), MaxCallsPerWorker, 1, int.MaxValue),
+            (nameof(MaxCallsPerWorker), MaxCallsPerWorker, 1, 1_000_000),
             (nameof(PanicShare), PanicShare, 0, 1),
             (nameof(MaxLoadWatches), MaxLoadWatches, 0, 100_000),
         })

@@ -41,7 +41,7 @@ public sealed partial class RpcChannel
         CancellationToken cancellationToken)
     {
         var started = _time.GetTimestamp();
-        var activity = RpcTelemetry.StartClient(method);
+        var activity = RpcTelemetry.StartClient(method, _peer);
         try
         {
             var response = await InvokeUnaryAsync(method, request, options, timeout, cancellationToken).ConfigureAwait(false);
@@ -79,7 +79,7 @@ public sealed partial class RpcChannel
         CancellationToken cancellationToken)
     {
         var started = _time.GetTimestamp();
-        var activity = RpcTelemetry.StartClient(method);
+        var activity = RpcTelemetry.StartClient(method, _peer);
         try
         {
             var output = await ClientStreamingAsync(method, request, input, options, timeout, cancellationToken).ConfigureAwait(false);
@@ -112,7 +112,7 @@ public sealed partial class RpcChannel
     {
         var started = _time.GetTimestamp();
         var caller = Activity.Current;
-        var activity = RpcTelemetry.StartClient(method);
+        var activity = RpcTelemetry.StartClient(method, _peer);
         Exception? error = null;
         try
         {

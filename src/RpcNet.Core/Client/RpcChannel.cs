@@ -59,7 +59,7 @@ public sealed partial class RpcChannel : RpcInvoker, IAsyncDisposable
     public event EventHandler<RpcChannelStateChange>? StateChanged;
 
     /// <summary>Whether a connection takes calls.</summary>
-    public bool IsReady => TryGetReady() is not null;
+    public bool IsReady => Array.Exists(_connections, static c => c.Ready is not null);
 
     /// <summary>Calls in flight on this channel, streams not counted.</summary>
     public int CallsInFlight => _connections.Sum(static c => c.Ready?.CallsInFlight ?? 0);
@@ -103,6 +103,7 @@ public sealed partial class RpcChannel : RpcInvoker, IAsyncDisposable
         }
 
         var start = Interlocked.Increment(ref _next);
+        _connections[start % (uint)_connections.Length].Warm();
         for (var i = 0u; i < _connections.Length; i++)
         {
             if (_connections[(start + i) % (uint)_connections.Length].Ready is { } ready)

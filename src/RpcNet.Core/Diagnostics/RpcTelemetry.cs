@@ -49,6 +49,14 @@ internal static class RpcTelemetry
         Meter.CreateObservableUpDownCounter("rpcnet.client.connections", static () => ClientConnections.Count, "{connection}", "Outgoing connections.");
         Meter.CreateObservableUpDownCounter(
             "rpcnet.client.calls", static () => ClientConnections.Keys.Sum(static c => c.AllCallsInFlight), "{call}", "Outgoing calls in flight.");
+        Meter.CreateObservableUpDownCounter(
+            "rpcnet.client.lanes", static () => ClientConnections.Keys.Sum(static c => c.Lanes), "{lane}", "Lanes of outgoing connections.");
+        Meter.CreateObservableUpDownCounter(
+            "rpcnet.client.lane.queue.size", static () => ClientConnections.Keys.Sum(static c => c.QueuedBytes), "By", "Bytes of requests that wait in lanes for their servers.");
+        Meter.CreateObservableUpDownCounter(
+            "rpcnet.server.lanes", static () => ServerConnections.Keys.Sum(static c => c.Lanes), "{lane}", "Lanes of incoming connections.");
+        Meter.CreateObservableUpDownCounter(
+            "rpcnet.server.lane.queue.size", static () => ServerConnections.Keys.Sum(static c => c.QueuedBytes), "By", "Bytes of responses that wait in lanes for their clients.");
         Meter.CreateObservableUpDownCounter("rpcnet.server.connections", static () => ServerConnections.Count, "{connection}", "Incoming connections.");
         Meter.CreateObservableUpDownCounter(
             "rpcnet.server.calls", static () => ServerConnections.Keys.Sum(static c => c.CallsInFlight), "{call}", "Incoming calls in flight.");
@@ -74,8 +82,10 @@ internal static class RpcTelemetry
         Refused.Add(1, new KeyValuePair<string, object?>("rpc.response.status_code", NameOf(status)));
 
     /// <summary>Starts an outgoing call's span; null when nobody listens.</summary>
-    public static Activity? StartClient(RpcMethod method) =>
-        Source.HasListeners() ? Source.StartActivity(method.FullName, ActivityKind.Client) : null;
+    public static Activity? StartClient(RpcMethod method, in RpcPeer peer) =>
+        Source.HasListeners()
+            ? Source.StartActivity(method.FullName, ActivityKind.Client, parentContext: default, PeerTags(method, peer))
+            : null;
 
     /// <summary>Starts an incoming call's span under the caller's; null when nobody listens.</summary>
     public static Activity? StartServer(RpcMethod method, in FrameExtension extension)
@@ -86,7 +96,7 @@ internal static class RpcTelemetry
         }
 
         ActivityContext.TryParse(extension.TraceParent, extension.TraceState, isRemote: true, out var parent);
-        return Source.StartActivity(method.FullName, ActivityKind.Server, parent);
+        return Source.StartActivity(method.FullName, ActivityKind.Server, parent, MethodTags(method));
     }
 
     /// <summary>Ends an outgoing call's span and records its duration.</summary>
@@ -107,6 +117,17 @@ internal static class RpcTelemetry
         var tags = Tags(method, StatusOf(fault), isError);
         ServerDuration.Record(duration.TotalSeconds, tags);
         End(activity, tags, isError ? fault : null);
+    }
+
+    /// <summary>What samplers may decide by is there when a span starts.</summary>
+    private static TagList MethodTags(RpcMethod method) => [new("rpc.system.name", System), new("rpc.method", method.FullName)];
+
+    private static TagList PeerTags(RpcMethod method, in RpcPeer peer)
+    {
+        var tags = MethodTags(method);
+        tags.Add("server.address", peer.Address);
+        tags.Add("server.port", peer.Port);
+        return tags;
     }
 
     private static TagList Tags(RpcMethod method, RpcStatusCode status, bool isError)

@@ -23,6 +23,8 @@ public sealed class RpcServer : IConnectionHandler
     private int _callsInFlight;
     private int _builtInCalls;
     private volatile string? _draining;
+    private volatile RpcLimits _limits;
+    private volatile int _maxConcurrentCalls;
 
     /// <summary>Creates the server.</summary>
     public RpcServer(
@@ -35,6 +37,8 @@ public sealed class RpcServer : IConnectionHandler
         ArgumentOutOfRangeException.ThrowIfLessThan(options.MaxConcurrentCalls, 1);
         Services = services;
         Options = options;
+        _limits = options.Limits;
+        _maxConcurrentCalls = options.MaxConcurrentCalls;
         _logger = (loggerFactory ?? NullLoggerFactory.Instance).CreateLogger<RpcServer>();
         _time = timeProvider ?? TimeProvider.System;
         ViolationLog = new LogLimiter(_time, TimeSpan.FromSeconds(1));
@@ -69,6 +73,11 @@ public sealed class RpcServer : IConnectionHandler
     /// <summary>What the queues of all lanes hold of memory.</summary>
     internal long LaneBufferBytes => _connections.Keys.Sum(static c => c.LaneBufferBytes);
 
+    /// <summary>What new connections are held to.</summary>
+    internal RpcLimits Limits => _limits;
+
+    internal int MaxConcurrentCalls => _maxConcurrentCalls;
+
     internal RpcServiceMap Services { get; }
 
     internal RpcServerOptions Options { get; }
@@ -78,6 +87,20 @@ public sealed class RpcServer : IConnectionHandler
     internal string? DrainReason => _draining;
 
     internal LogLimiter ViolationLog { get; }
+
+    /// <summary>
+    /// Holds new connections to other limits, and admits another number of calls from now on. Open connections keep the limits that
+    /// their clients were told.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">A limit is out of its range.</exception>
+    public void UpdateLimits(RpcLimits limits, int maxConcurrentCalls)
+    {
+        ArgumentNullException.ThrowIfNull(limits);
+        limits.Validate();
+        ArgumentOutOfRangeException.ThrowIfLessThan(maxConcurrentCalls, 1);
+        _limits = limits;
+        _maxConcurrentCalls = maxConcurrentCalls;
+    }
 
     /// <inheritdoc/>
     public async Task HandleConnectionAsync(ITransportConnection connection, CancellationToken cancellationToken)
@@ -135,7 +158,7 @@ public sealed class RpcServer : IConnectionHandler
 
     internal bool TryEnterCall(ServerMethod method)
     {
-        if (Interlocked.Increment(ref _callsInFlight) <= Options.MaxConcurrentCalls)
+        if (Interlocked.Increment(ref _callsInFlight) <= _maxConcurrentCalls)
         {
             if (method.IsBuiltIn)
             {

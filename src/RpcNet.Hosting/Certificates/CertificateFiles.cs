@@ -121,7 +121,7 @@ internal static class CertificateFiles
         }
     }
 
-    private static void CheckValidity(X509Certificate2 certificate, string setting, DateTimeOffset now)
+    public static void CheckValidity(X509Certificate2 certificate, string setting, DateTimeOffset now)
     {
         if (certificate.NotAfter.ToUniversalTime() < now.UtcDateTime)
         {
@@ -154,5 +154,5 @@ internal static class CertificateFiles
         }
     }
 
-    private static string Sentence(Exception e) => e.Message.ReplaceLineEndings(" ").TrimEnd('.', ' ');
+    public static string Sentence(Exception e) => e.Message.ReplaceLineEndings(" ").TrimEnd('.', ' ');
 }

@@ -34,6 +34,23 @@ public interface IRpcCertificates
     /// <param name="serverName">The name in the client's SNI; null when it sent none.</param>
     TlsIdentity? GetServerIdentity(string? serverName);
 
+    /// <summary>What one of several servers presents to clients that ask for a name; null refuses them.</summary>
+    /// <param name="serverName">The name in the client's SNI; null when it sent none.</param>
+    /// <param name="server">The server's name: a key of <c>RpcNet:Servers</c>.</param>
+    TlsIdentity? GetServerIdentity(string? serverName, string server) => GetServerIdentity(serverName);
+
+    /// <summary>Judges the clients of one of several servers that present a certificate; null accepts none.</summary>
+    /// <param name="server">The server's name: a key of <c>RpcNet:Servers</c>.</param>
+    PeerCertificateValidator? GetClientValidator(string server) => ValidateClient;
+
+    /// <summary>What one of the clients presents to the servers that it calls; null for nothing.</summary>
+    /// <param name="client">The client's name: a key of <c>RpcNet:Clients</c>.</param>
+    TlsIdentity? GetClientIdentity(string client) => ClientIdentity;
+
+    /// <summary>Judges the servers that one of the clients calls.</summary>
+    /// <param name="client">The client's name: a key of <c>RpcNet:Clients</c>.</param>
+    PeerCertificateValidator GetServerValidator(string client) => ValidateServer;
+
     /// <summary>Reads the certificates; called once, before anything listens or connects.</summary>
     /// <param name="serves">Whether this process listens and so needs an identity.</param>
     /// <param name="member">Whether this process is a member of a cluster.</param>

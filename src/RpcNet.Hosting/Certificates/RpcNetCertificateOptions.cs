@@ -1,34 +1,9 @@
+using RpcNet.Hosting.Configuration;
+
 namespace RpcNet.Hosting;
 
-/// <summary>A certificate with its private key, in files: PEM (Path and KeyPath) or PKCS #12 (PfxPath).</summary>
-public class RpcNetIdentityOptions
-{
-    /// <summary>A PEM file: the certificate first, then the intermediates that are sent along.</summary>
-    /// <value>A path, relative to the content root; null (the default) for none.</value>
-    public string? Path { get; set; }
-
-    /// <summary>A PEM file with the private key of <see cref="Path"/>.</summary>
-    /// <value>A path, relative to the content root; null (the default): the key is in the file that Path names.</value>
-    public string? KeyPath { get; set; }
-
-    /// <summary>A PKCS #12 file with certificate, key and intermediates, instead of Path and KeyPath.</summary>
-    /// <value>A path, relative to the content root; null (the default) for none.</value>
-    public string? PfxPath { get; set; }
-
-    /// <summary>The password of the PKCS #12 file or of an encrypted PEM key. Keep it out of files: set it by environment or secret store.</summary>
-    /// <value>Default null: none.</value>
-    public string? Password { get; set; }
-
-    internal bool IsSet => Path is { Length: > 0 } || PfxPath is { Length: > 0 } || KeyPath is { Length: > 0 };
-}
-
-/// <summary>Who this process is, and whom it trusts. Configuration section <c>RpcNet:Certificates</c>.</summary>
-/// <remarks>
-/// The section's own files are the identity for everything unless a narrower section has one. A certificate without the client
-/// authentication usage is not presented to servers. Files are read again when they change, without dropping a connection; ones
-/// that cannot be used leave the old ones in force and are logged.
-/// </remarks>
-public sealed class RpcNetCertificateOptions : RpcNetIdentityOptions
+/// <summary>Who a server is, and whose client certificates it accepts.</summary>
+public class RpcNetServerCertificateOptions : RpcNetIdentityOptions
 {
     /// <summary>A PEM file with the authorities that peers' certificates must chain to: servers', and clients' that present one.</summary>
     /// <value>A path, relative to the content root; null (the default): the operating system's for servers, no client's.</value>
@@ -38,6 +13,17 @@ public sealed class RpcNetCertificateOptions : RpcNetIdentityOptions
     public IDictionary<string, RpcNetIdentityOptions> Names { get; set; } =
         new Dictionary<string, RpcNetIdentityOptions>(StringComparer.OrdinalIgnoreCase);
 
+    internal bool HasAny => IsSet || TrustedCaPath is { Length: > 0 } || Names.Count > 0;
+}
+
+/// <summary>Who this process is, and whom it trusts. Configuration section <c>RpcNet:Certificates</c>.</summary>
+/// <remarks>
+/// The section's own files are the identity for everything unless a narrower section has one. A certificate without the client
+/// authentication usage is not presented to servers. Files, store and callbacks are looked at again every ReloadInterval: new
+/// connections use what has changed, open ones go on; what cannot be used leaves the old in force and is logged.
+/// </remarks>
+public sealed class RpcNetCertificateOptions : RpcNetServerCertificateOptions
+{
     /// <summary>What this process presents to the servers that it calls.</summary>
     public RpcNetIdentityOptions Client { get; set; } = new();
 
@@ -51,8 +37,9 @@ public sealed class RpcNetCertificateOptions : RpcNetIdentityOptions
     /// <value>A path, relative to the content root; default "certs".</value>
     public string DevelopmentDirectory { get; set; } = "certs";
 
-    /// <summary>How often the files are looked at for changes.</summary>
+    /// <summary>How often files, store and callbacks are looked at for changes.</summary>
     /// <value>100 ms … 5 s; default 2 s.</value>
+    [AllowedRange("00:00:00.1", "00:00:05")]
     public TimeSpan ReloadInterval { get; set; } = TimeSpan.FromSeconds(2);
 }
 
@@ -72,4 +59,14 @@ public sealed class RpcNetClusterCertificateOptions : RpcNetIdentityOptions
     /// </summary>
     /// <value>Default false.</value>
     public bool AllowAnonymous { get; set; }
+}
+
+/// <summary>Who one client is, and which servers it trusts. Section <c>RpcNet:Clients:&lt;name&gt;:Certificate</c>.</summary>
+public sealed class RpcClientCertificateOptions : RpcNetIdentityOptions
+{
+    /// <summary>A PEM file with the authorities that the certificates of this client's servers must chain to.</summary>
+    /// <value>A path, relative to the content root; null (the default) takes RpcNet:Certificates:TrustedCaPath.</value>
+    public string? TrustedCaPath { get; set; }
+
+    internal bool HasAny => IsSet || TrustedCaPath is { Length: > 0 };
 }

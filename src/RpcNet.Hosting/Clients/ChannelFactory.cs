@@ -17,6 +17,11 @@ internal sealed class ChannelFactory(
         configure?.Invoke(options);
         options.Address = address;
         var complaints = RpcNetOptionsRules.Check(options, address, registration, RpcNetOptions.SectionName);
+        if (options.Certificate.HasAny)
+        {
+            throw new ArgumentException("Certificate: certificates are read when the host starts; add a client with AddRpcClient for one of its own.", nameof(configure));
+        }
+
         return complaints.Count == 0
             ? new RpcChannel(transport, pool.Options(endPoint, options), loggers, time)
             : throw new ArgumentException(string.Join(Environment.NewLine, complaints), nameof(configure));

@@ -18,22 +18,23 @@ internal sealed class ChannelPool(
     private readonly List<RpcChannel> _channels = [];
     private bool _disposed;
 
-    /// <summary>The channel to <paramref name="address"/>; shared unless the client has filters of its own.</summary>
-    public RpcChannel Get(string address, RpcClientOptions client)
+    /// <summary>The channel to <paramref name="address"/>; shared unless the client has filters or certificates of its own.</summary>
+    public RpcChannel Get(string address, string name, RpcClientOptions client)
     {
+        var isShared = client.Filters.Count == 0 && !client.Certificate.HasAny;
         var key = new ChannelKey(
             address, client.TargetHost, client.Connections, client.ConnectTimeout, client.MaxReconnectDelay, client.DefaultTimeout, client.GetSerializer());
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
-            if (client.Filters.Count == 0 && _shared.TryGetValue(key, out var shared))
+            if (isShared && _shared.TryGetValue(key, out var shared))
             {
                 return shared;
             }
 
-            var channel = new RpcChannel(transport, Options(ClusterOptions.ParseEndPoint(address)!, client), loggers, time);
+            var channel = new RpcChannel(transport, Options(ClusterOptions.ParseEndPoint(address)!, client, name), loggers, time);
             _channels.Add(channel);
-            if (client.Filters.Count == 0)
+            if (isShared)
             {
                 _shared[key] = channel;
             }
@@ -43,14 +44,18 @@ internal sealed class ChannelPool(
     }
 
     /// <summary>How a channel of this client reaches a server.</summary>
-    public RpcChannelOptions Options(EndPoint endPoint, RpcClientOptions client) => new()
+    /// <param name="endPoint">The server.</param>
+    /// <param name="client">The client's options.</param>
+    /// <param name="name">The client's name, for its certificates; null takes the process's.</param>
+    /// <param name="isFiltered">Whether the client's filters see the channel's calls.</param>
+    public RpcChannelOptions Options(EndPoint endPoint, RpcClientOptions client, string? name = null, bool isFiltered = true) => new()
     {
         EndPoint = endPoint,
         Tls = new TlsClientOptions
         {
             TargetHost = string.IsNullOrEmpty(client.TargetHost) ? null : client.TargetHost,
-            SelectIdentity = () => certificates.ClientIdentity,
-            ValidateServer = certificates.ValidateServer,
+            SelectIdentity = () => name is null ? certificates.ClientIdentity : certificates.GetClientIdentity(name),
+            ValidateServer = name is null ? certificates.ValidateServer : certificates.GetServerValidator(name),
         },
         Limits = settings.Options.Server.Limits.ToLimits(),
         Compression = settings.Options.Compression.ToCompression(),
@@ -61,7 +66,7 @@ internal sealed class ChannelPool(
         MaxReconnectDelay = client.MaxReconnectDelay,
         DefaultTimeout = client.DefaultTimeout,
         Serializer = client.GetSerializer(),
-        Filters = [.. client.Filters.Select(make => make(services))],
+        Filters = isFiltered ? [.. client.Filters.Select(make => make(services))] : [],
         Services = services,
     };
 

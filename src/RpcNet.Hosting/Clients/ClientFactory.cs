@@ -12,57 +12,94 @@ internal sealed class ClientFactory(
     : IAsyncDisposable
 {
     private readonly Lock _gate = new();
+    private readonly Dictionary<string, RpcInvoker> _invokers = new(StringComparer.OrdinalIgnoreCase);
     private readonly List<(DirectorClient Client, Task Starting)> _directors = [];
+    private readonly List<WorkerChannelPool> _pools = [];
     private readonly CancellationTokenSource _stopping = new();
+    private bool _disposed;
 
     public TService Create<TService>(string name)
         where TService : class =>
-        RpcContracts.Get<TService>().CreateClient(Invoker(settings.Clients[name]));
+        RpcContracts.Get<TService>().CreateClient(Invoker(name));
 
     public async ValueTask DisposeAsync()
     {
-        (DirectorClient Client, Task Starting)[] directors;
         lock (_gate)
         {
-            directors = [.. _directors];
-            _directors.Clear();
+            if (_disposed)
+            {
+                return;
+            }
+
+            _disposed = true;
         }
 
         await _stopping.CancelAsync().ConfigureAwait(false);
-        foreach (var (client, starting) in directors)
+        foreach (var (client, starting) in _directors)
         {
             // Cancelled where no director has answered so far.
             await starting.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             await client.DisposeAsync().ConfigureAwait(false);
         }
 
+        foreach (var pool in _pools)
+        {
+            await pool.DisposeAsync().ConfigureAwait(false);
+        }
+
         _stopping.Dispose();
     }
 
-    private RpcInvoker Invoker(RpcClientOptions client)
+    /// <summary>What makes the calls of all contracts that one client's name stands for.</summary>
+    private RpcInvoker Invoker(string name)
+    {
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            if (!_invokers.TryGetValue(name, out var invoker))
+            {
+                _invokers[name] = invoker = CreateInvoker(name, settings.Clients[name]);
+            }
+
+            return invoker;
+        }
+    }
+
+    private RpcInvoker CreateInvoker(string name, RpcClientOptions client)
     {
         if (client.Address is { Length: > 0 } address)
         {
-            return channels.Get(address, client);
+            return channels.Get(address, name, client);
         }
 
         client.Cluster.DefaultTimeout ??= client.DefaultTimeout;
         if (client.Director is not { Length: > 0 } director)
         {
-            return new ClusterClient(services.GetRequiredService<WorkerRegistry>(), client.Cluster, loggers);
+            return OfMembers(name, client);
         }
 
         var following = new DirectorClient(
             transport,
-            endPoint => channels.Options(endPoint, client),
+            endPoint => channels.Options(endPoint, client, name),
             new DirectorClientOptions { Directors = [director], Calls = client.Cluster },
             loggers,
-            time);
-        lock (_gate)
+            time,
+            configureDirector: endPoint => channels.Options(endPoint, client, name, isFiltered: false));
+        _directors.Add((following, following.StartAsync(_stopping.Token)));
+        return following;
+    }
+
+    private ClusterClient OfMembers(string name, RpcClientOptions client)
+    {
+        var registry = services.GetRequiredService<WorkerRegistry>();
+        if (!client.HasConnectionsOfItsOwn)
         {
-            _directors.Add((following, following.StartAsync(_stopping.Token)));
+            return new ClusterClient(registry, client.Cluster, loggers);
         }
 
-        return following;
+        var pool = new WorkerChannelPool(
+            transport, endPoint => channels.Options(endPoint, client, name), settings.Options.Cluster.Pool, loggers, time);
+        _pools.Add(pool);
+        return new ClusterClient(registry, pool, client.Cluster, loggers);
     }
 }

@@ -1,4 +1,5 @@
 using RpcNet.Cluster;
+using RpcNet.Hosting.Configuration;
 using RpcNet.Serialization;
 
 namespace RpcNet.Hosting;
@@ -7,6 +8,8 @@ namespace RpcNet.Hosting;
 /// <remarks>Exactly one target: Address, Director, or Cluster:Tags, such as "role=worker".</remarks>
 public sealed class RpcClientOptions
 {
+    private static readonly RpcClientOptions Defaults = new();
+
     private IRpcSerializer _serializer = MessagePackRpcSerializer.Default;
 
     /// <summary>The one server that this client calls.</summary>
@@ -33,23 +36,45 @@ public sealed class RpcClientOptions
 
     /// <summary>Connections to one server that calls are spread over.</summary>
     /// <value>1 … 64; default 1.</value>
+    [AllowedRange(1, 64)]
     public int Connections { get; set; } = 1;
 
     /// <summary>The time within which a connection must be established.</summary>
     /// <value>10 ms … 5 min; default 5 s.</value>
+    [AllowedRange("00:00:00.01", "00:05:00")]
     public TimeSpan ConnectTimeout { get; set; } = TimeSpan.FromSeconds(5);
 
     /// <summary>The longest pause between two attempts to connect; the first is a hundredth of it, then doubling, with jitter.</summary>
     /// <value>10 ms … 10 min; default 10 s.</value>
+    [AllowedRange("00:00:00.01", "00:10:00")]
     public TimeSpan MaxReconnectDelay { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>The deadline of calls that have none otherwise.</summary>
     /// <value>1 ms … 1 day; null (the default): none.</value>
+    [AllowedRange("00:00:00.001", "1.00:00:00")]
     public TimeSpan? DefaultTimeout { get; set; }
+
+    /// <summary>Who this client is, and which servers it trusts, where that differs from the process's other clients.</summary>
+    public RpcClientCertificateOptions Certificate { get; set; } = new();
 
     internal List<Func<IServiceProvider, IRpcFilter>> Filters { get; } = [];
 
+    /// <summary>
+    /// Whether the client's connections differ from those that the registry of a member keeps, so that it needs its own.
+    /// </summary>
+    internal bool HasConnectionsOfItsOwn => Filters.Count > 0
+        || TargetHost is { Length: > 0 }
+        || Certificate.HasAny
+        || Connections != Defaults.Connections
+        || ConnectTimeout != Defaults.ConnectTimeout
+        || MaxReconnectDelay != Defaults.MaxReconnectDelay
+        || _serializer != Defaults._serializer;
+
     /// <summary>Runs a filter around this client's calls, inside of the ones added before.</summary>
+    /// <remarks>
+    /// In a client with several servers (Cluster:Tags, Director) it runs around every attempt at one of them: retries and hedges are
+    /// calls of their own to it.
+    /// </remarks>
     /// <returns>These options.</returns>
     public RpcClientOptions AddFilter(IRpcFilter filter)
     {

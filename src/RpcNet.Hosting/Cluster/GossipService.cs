@@ -8,13 +8,14 @@ namespace RpcNet.Hosting.Cluster;
 
 /// <summary>Takes part in the cluster once the listener is up; says good-bye before it closes.</summary>
 internal sealed class GossipService(
-    Lazy<RpcNetSettings> settings, Lazy<ClusterNode> node, RpcNetEndpoint endpoint, ClusterStatus status, ILoggerFactory loggers) :
+    Lazy<RpcNetSettings> settings, Lazy<ClusterNode> node, RpcNetEndpoint endpoint, ClusterStatus status, IHostApplicationLifetime lifetime, ILoggerFactory loggers) :
     IHostedService, IAsyncDisposable
 {
     private readonly ILogger _logger = loggers.CreateLogger(HostingLog.Category);
     private readonly CancellationTokenSource _stop = new();
     private ClusterNode? _node;
     private Task _joining = Task.CompletedTask;
+    private Task _watching = Task.CompletedTask;
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
@@ -31,6 +32,7 @@ internal sealed class GossipService(
 
         _node = node.Value;
         await _node.StartAsync(listening, cancellationToken: cancellationToken).ConfigureAwait(false);
+        _watching = WatchAsync(_node);
         _joining = options.Seeds.Count == 0 ? Task.CompletedTask : JoinAsync(_node, options.ClusterName);
         if (options.Seeds.Count == 0)
         {
@@ -57,6 +59,7 @@ internal sealed class GossipService(
                 await _node.DisposeAsync().ConfigureAwait(false);
             }
 
+            await _watching.ConfigureAwait(false);
             endpoint.MemberIsStopped();
         }
     }
@@ -66,6 +69,21 @@ internal sealed class GossipService(
         await _stop.CancelAsync().ConfigureAwait(false);
         await _joining.ConfigureAwait(false);
         _stop.Dispose();
+    }
+
+    private async Task WatchAsync(ClusterNode member)
+    {
+        try
+        {
+            await member.Completion.ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            status.Joined = false;
+            HostingLog.MemberFailed(_logger, e.Message, e);
+            Environment.ExitCode = 1;
+            lifetime.StopApplication();
+        }
     }
 
     private async Task JoinAsync(ClusterNode member, string cluster)

@@ -27,9 +27,10 @@ public static class RpcNetClusterExtensions
     /// <param name="builder">The builder that AddRpcNet returned.</param>
     /// <param name="configure">Sets the options, after the configuration.</param>
     /// <returns>The builder.</returns>
+    /// <exception cref="InvalidOperationException">The builder is a named server's: a process is a member through its own server.</exception>
     public static IRpcNetBuilder AddCluster(this IRpcNetBuilder builder, Action<ClusterOptions>? configure = null)
     {
-        var registration = RpcNetBuilder.RegistrationOf(builder);
+        var registration = RpcNetBuilder.ProcessOf(builder, nameof(AddCluster));
         if (configure is not null)
         {
             builder.Services.Configure<RpcNetOptions>(options => configure(options.Cluster));
@@ -51,11 +52,12 @@ public static class RpcNetClusterExtensions
             new Lazy<ClusterNode>(p.GetRequiredService<ClusterNode>),
             p.GetRequiredService<RpcNetEndpoint>(),
             p.GetRequiredService<ClusterStatus>(),
+            p.GetRequiredService<IHostApplicationLifetime>(),
             p.GetRequiredService<ILoggerFactory>()));
         builder.Services.AddSingleton(static p => new WorkerLoadReporter(
             p.GetRequiredService<RpcNetSettings>().Options.Cluster.Load, p.GetRequiredService<TimeProvider>()));
-        registration.Services.Add(static (map, p) => p.GetRequiredService<WorkerLoadReporter>().AddTo(map));
-        registration.Served.Add(static (server, p) => p.GetRequiredService<WorkerLoadReporter>().Attach(server));
+        registration.Server.Services.Add(static (map, p) => p.GetRequiredService<WorkerLoadReporter>().AddTo(map));
+        registration.Server.Served.Add(static (server, p) => p.GetRequiredService<WorkerLoadReporter>().Attach(server));
         builder.Services.AddSingleton(static p => new WorkerChannelPool(
             p.GetRequiredService<ITransport>(),
             p.GetRequiredService<ChannelPool>().MemberOptions,
@@ -82,7 +84,7 @@ public static class RpcNetClusterExtensions
     /// <exception cref="InvalidOperationException">AddCluster has not been called.</exception>
     public static IRpcNetBuilder AddDirector(this IRpcNetBuilder builder, Action<DirectorServerOptions>? configure = null)
     {
-        var registration = RpcNetBuilder.RegistrationOf(builder);
+        var registration = RpcNetBuilder.ProcessOf(builder, nameof(AddDirector));
         if (!registration.HasCluster)
         {
             throw new InvalidOperationException("AddDirector needs AddCluster before it: a director is a member.");
@@ -91,8 +93,8 @@ public static class RpcNetClusterExtensions
         var options = new DirectorServerOptions();
         configure?.Invoke(options);
         builder.Services.AddSingleton(p => new DirectorServer(p.GetRequiredService<WorkerRegistry>(), options));
-        registration.Services.Add(static (map, p) => p.GetRequiredService<DirectorServer>().AddTo(map));
-        registration.Served.Add(static (server, p) => p.GetRequiredService<DirectorServer>().Attach(server));
+        registration.Server.Services.Add(static (map, p) => p.GetRequiredService<DirectorServer>().AddTo(map));
+        registration.Server.Served.Add(static (server, p) => p.GetRequiredService<DirectorServer>().Attach(server));
         return builder;
     }
 

@@ -23,11 +23,12 @@ internal sealed class ConfigurationInspector
     public IConfiguration Sound { get; private set; } = null!;
 
     /// <param name="section">The section; its path begins every complaint.</param>
-    public static ConfigurationInspector Inspect(IConfiguration section)
+    /// <param name="model">What the section holds; null takes all of RpcNet.</param>
+    public static ConfigurationInspector Inspect(IConfiguration section, OptionsModel? model = null)
     {
         var inspector = new ConfigurationInspector();
         var path = (section as IConfigurationSection)?.Path ?? string.Empty;
-        inspector.Visit(section, OptionsModel.Root, path, relative: string.Empty);
+        inspector.Visit(section, model ?? OptionsModel.Root, path, relative: string.Empty);
         inspector.Sound = new ConfigurationBuilder().AddInMemoryCollection(inspector._sound).Build();
         return inspector;
     }

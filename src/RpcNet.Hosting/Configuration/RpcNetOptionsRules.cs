@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using Microsoft.Extensions.Options;
 using RpcNet.Cluster;
 
 namespace RpcNet.Hosting.Configuration;
@@ -18,18 +19,13 @@ internal sealed class RpcNetOptionsRules
     {
         var rules = new RpcNetOptionsRules(section);
         rules.CheckDirector(o);
-        rules.CheckListen(o, registration);
+        rules.CheckListen(o.Listen, "Listen", NeedOfAPort(registration));
         rules.CheckTransport(o.Transport);
         rules.CheckCertificates(o.Certificates);
-        rules.CheckServer(o.Server);
+        rules.CheckServer(o.Server, "Server");
         rules.CheckCompression(o.Compression);
-        foreach (var name in o.Clients.Keys.Except(registration.Clients.Select(static c => c.Name), StringComparer.OrdinalIgnoreCase))
-        {
-            rules._complaints.Add(registration.Clients.Count == 0
-                ? $"{section}:Clients:{name}: this application has no clients."
-                : $"{section}:Clients:{name}: this application has no such client; it has {string.Join(", ", registration.Clients.Select(static c => c.Name).Distinct())}.");
-        }
-
+        rules.CheckServers(o, registration);
+        rules.CheckNames(o.Clients.Keys, "Clients", "client", registration.Clients.Select(static c => c.Name));
         if (registration.HasCluster)
         {
             rules._complaints.AddRange(o.Cluster.Validate().Select(c => c.Replace(ClusterOptions.SectionName, $"{section}:Cluster", StringComparison.Ordinal)));
@@ -71,16 +67,17 @@ internal sealed class RpcNetOptionsRules
         }
 
         rules._complaints.AddRange(o.Cluster.Validate($"{section}:{key}:Cluster"));
-        rules.Range(o.Connections, 1, 64, $"{key}:Connections");
-        rules.Range(o.ConnectTimeout, Ms(10), Sec(300), $"{key}:ConnectTimeout");
-        rules.Range(o.MaxReconnectDelay, Ms(10), Sec(600), $"{key}:MaxReconnectDelay");
-        if (o.DefaultTimeout is { } timeout)
-        {
-            rules.Range(timeout, Ms(1), TimeSpan.FromDays(1), $"{key}:DefaultTimeout");
-        }
-
+        rules.CheckRanges(new ClientValidator(), o, key);
+        rules.CheckIdentity(o.Certificate, $"{key}:Certificate");
         return rules._complaints;
     }
+
+    private static string? NeedOfAPort(RpcNetRegistration registration) => registration switch
+    {
+        { HasCluster: true } => "this process is a member of a cluster (AddCluster)",
+        { Server.HasServices: true } => "this process serves calls (AddService or Map)",
+        _ => null,
+    };
 
     private static bool IsTarget(string text) => ClusterOptions.ParseEndPoint(text) switch
     {
@@ -88,10 +85,6 @@ internal sealed class RpcNetOptionsRules
         DnsEndPoint { Port: > 0 } => true,
         _ => false,
     };
-
-    private static TimeSpan Ms(int value) => TimeSpan.FromMilliseconds(value);
-
-    private static TimeSpan Sec(int value) => TimeSpan.FromSeconds(value);
 
     private void CheckDirector(RpcNetOptions o)
     {
@@ -101,34 +94,63 @@ internal sealed class RpcNetOptionsRules
         }
     }
 
-    private void CheckListen(RpcNetOptions o, RpcNetRegistration registration)
+    private void CheckServers(RpcNetOptions o, RpcNetRegistration registration)
     {
-        if (o.Listen.Address is { Length: > 0 } address)
+        CheckNames(o.Servers.Keys, "Servers", "server", registration.Servers.Keys);
+        foreach (var (name, server) in o.Servers.Where(s => registration.Servers.ContainsKey(s.Key)))
+        {
+            CheckListen(server.Listen, $"Servers:{name}:Listen", $"AddRpcNet(\"{name}\") adds a server");
+            CheckServer(server.Server, $"Servers:{name}:Server");
+            CheckServerIdentities(server.Certificates, $"Servers:{name}:Certificates");
+        }
+
+        var addresses = o.Servers.Where(s => registration.Servers.ContainsKey(s.Key))
+            .Select(static s => (Key: $"Servers:{s.Key}:Listen:Address", s.Value.Listen.Address))
+            .Prepend((Key: "Listen:Address", o.Listen.Address))
+            .Where(static a => ClusterOptions.ParseEndPoint(a.Address) is IPEndPoint { Port: > 0 } or DnsEndPoint { Port: > 0 });
+        foreach (var same in addresses.GroupBy(static a => a.Address, StringComparer.OrdinalIgnoreCase).Where(static g => g.Count() > 1))
+        {
+            Complain(same.Last().Key, same.Key, $"is {_section}:{same.First().Key} too; every server needs a port of its own");
+        }
+    }
+
+    /// <summary>Names in the configuration that the application does not have.</summary>
+    private void CheckNames(IEnumerable<string> configured, string section, string kind, IEnumerable<string> present)
+    {
+        var names = present.Distinct(StringComparer.OrdinalIgnoreCase).ToList();
+        foreach (var name in configured.Except(names, StringComparer.OrdinalIgnoreCase))
+        {
+            _complaints.Add(names.Count == 0
+                ? $"{_section}:{section}:{name}: this application has no {kind}s of that sort; add it in code or take the section out."
+                : $"{_section}:{section}:{name}: this application has no such {kind}; it has {string.Join(", ", names)}.");
+        }
+    }
+
+    private void CheckListen(RpcNetListenOptions o, string key, string? need)
+    {
+        if (o.Address is { Length: > 0 } address)
         {
             if (ClusterOptions.ParseEndPoint(address) is null)
             {
-                Complain("Listen:Address", address, $"{EndPointForm}, or empty for a process that only calls");
+                Complain($"{key}:Address", address, need is null ? $"{EndPointForm}, or empty for a process that only calls" : EndPointForm);
             }
         }
-        else if (registration.HasCluster || registration.HasServices)
+        else if (need is not null)
         {
-            _complaints.Add(
-                $"{_section}:Listen:Address = '': must be set, such as to \"127.0.0.1:61000\", since this process "
-                + (registration.HasCluster ? "is a member of a cluster (AddCluster)." : "serves calls (AddService or Map)."));
+            _complaints.Add($"{_section}:{key}:Address = '': must be set, such as to \"127.0.0.1:61000\", since {need}.");
         }
 
-        Range(o.Listen.Backlog, 1, 65_535, "Listen:Backlog");
+        CheckRanges(new ListenValidator(), o, key);
     }
 
     private void CheckTransport(RpcNetTransportOptions o)
     {
+        CheckRanges(new TransportValidator(), o, "Transport");
         if (!Enum.IsDefined(o.Engine))
         {
             Complain("Transport:Engine", o.Engine, "must be Auto, SystemNetQuic or Ngtcp2");
         }
 
-        Range(o.KeepAliveInterval, Ms(50), Sec(600), "Transport:KeepAliveInterval");
-        Range(o.IdleTimeout, Ms(100), Sec(3600), "Transport:IdleTimeout");
         if (o.KeepAliveInterval >= o.IdleTimeout)
         {
             Complain("Transport:KeepAliveInterval", o.KeepAliveInterval, $"must be shorter than {_section}:Transport:IdleTimeout = '{Text(o.IdleTimeout)}'");
@@ -144,15 +166,12 @@ internal sealed class RpcNetOptionsRules
             Complain("Transport:Ngtcp2:Retry", o.Ngtcp2.Retry, "must be UnderLoad, Always or Never");
         }
 
-        Range(o.Ngtcp2.IoThreads, 1, 64, "Transport:Ngtcp2:IoThreads");
-        if (o.Ngtcp2.KeyUpdateBytes is not 0 and < 64 << 10)
+        CheckRanges(new Ngtcp2Validator(), o.Ngtcp2, "Transport:Ngtcp2");
+        if (o.Ngtcp2.KeyUpdateBytes is > 0 and < 64 << 10)
         {
             Complain("Transport:Ngtcp2:KeyUpdateBytes", o.Ngtcp2.KeyUpdateBytes, "must be 0 or at least 65536");
         }
 
-        Range(o.HandshakeTimeout, Ms(100), Sec(300), "Transport:HandshakeTimeout");
-        Range(o.StreamReceiveWindow, 16 << 10, 1 << 30, "Transport:StreamReceiveWindow");
-        Range(o.ConnectionReceiveWindow, 16 << 10, int.MaxValue, "Transport:ConnectionReceiveWindow");
         if (o.ConnectionReceiveWindow < o.StreamReceiveWindow)
         {
             Complain(
@@ -163,24 +182,27 @@ internal sealed class RpcNetOptionsRules
 
     private void CheckCertificates(RpcNetCertificateOptions o)
     {
-        CheckIdentity(o, "Certificates");
+        CheckServerIdentities(o, "Certificates");
         CheckIdentity(o.Client, "Certificates:Client");
         CheckIdentity(o.Cluster, "Certificates:Cluster");
-        foreach (var (name, identity) in o.Names)
-        {
-            CheckIdentity(identity, $"Certificates:Names:{name}");
-            if (!identity.IsSet)
-            {
-                _complaints.Add($"{_section}:Certificates:Names:{name}: needs Path and KeyPath, or PfxPath.");
-            }
-        }
-
+        CheckRanges(new CertificateValidator(), o, "Certificates");
         if (string.IsNullOrWhiteSpace(o.DevelopmentDirectory))
         {
             Complain("Certificates:DevelopmentDirectory", o.DevelopmentDirectory, "must be a path, such as \"certs\"");
         }
+    }
 
-        Range(o.ReloadInterval, Ms(100), Sec(5), "Certificates:ReloadInterval");
+    private void CheckServerIdentities(RpcNetServerCertificateOptions o, string key)
+    {
+        CheckIdentity(o, key);
+        foreach (var (name, identity) in o.Names)
+        {
+            CheckIdentity(identity, $"{key}:Names:{name}");
+            if (!identity.IsSet)
+            {
+                _complaints.Add($"{_section}:{key}:Names:{name}: needs Path and KeyPath, PfxPath, or Store.");
+            }
+        }
     }
 
     private void CheckIdentity(RpcNetIdentityOptions o, string key)
@@ -193,45 +215,48 @@ internal sealed class RpcNetOptionsRules
         {
             Complain($"{key}:KeyPath", o.KeyPath, $"needs {_section}:{key}:Path, the certificate that the key belongs to");
         }
+
+        if (o.HasFiles && o.Store.IsSet)
+        {
+            var (name, value) = o.Store.Thumbprint is { Length: > 0 } thumbprint ? ("Thumbprint", thumbprint) : ("Subject", o.Store.Subject);
+            Complain($"{key}:Store:{name}", value, $"contradicts {_section}:{key}:{(o.PfxPath is { Length: > 0 } ? "PfxPath" : "Path")}; set one of them");
+        }
+
+        if (o.GetCallback() is not null && (o.HasFiles || o.Store.IsSet))
+        {
+            _complaints.Add($"{_section}:{key}: code gives this certificate (UseCallback), so neither files nor Store may be set.");
+        }
+
+        if (!Enum.IsDefined(o.Store.Location))
+        {
+            Complain($"{key}:Store:Location", o.Store.Location, "must be CurrentUser or LocalMachine");
+        }
     }
 
-    private void CheckServer(RpcNetServerOptions o)
+    private void CheckServer(RpcNetServerOptions o, string key)
     {
-        Range(o.MaxConcurrentCalls, 1, 10_000_000, "Server:MaxConcurrentCalls");
-        Range(o.DrainTimeout, TimeSpan.Zero, Sec(3600), "Server:DrainTimeout");
-        Range(o.Limits.InlinePayloadBytes, 0, 1 << 20, "Server:Limits:InlinePayloadBytes");
-        Range(o.Limits.MessageBytes, 1024, 1 << 30, "Server:Limits:MessageBytes");
-        Range(o.Limits.MetadataBytes, 1024, 60 << 10, "Server:Limits:MetadataBytes");
-        Range(o.Limits.CallsPerConnection, 1, 65_536, "Server:Limits:CallsPerConnection");
-        Range(o.Limits.LaneQueueBytes, 64 << 10, 64 << 20, "Server:Limits:LaneQueueBytes");
-        Range(o.Limits.Lanes, 1, 16, "Server:Limits:Lanes");
+        CheckRanges(new ServerValidator(), o, key);
+        CheckRanges(new LimitsValidator(), o.Limits, $"{key}:Limits");
         if (o.Limits.InlinePayloadBytes > o.Limits.MessageBytes)
         {
             Complain(
-                "Server:Limits:InlinePayloadBytes", o.Limits.InlinePayloadBytes,
-                $"must not exceed {_section}:Server:Limits:MessageBytes = '{Text(o.Limits.MessageBytes)}'");
+                $"{key}:Limits:InlinePayloadBytes", o.Limits.InlinePayloadBytes,
+                $"must not exceed {_section}:{key}:Limits:MessageBytes = '{Text(o.Limits.MessageBytes)}'");
         }
     }
 
     private void CheckCompression(RpcNetCompressionOptions o)
     {
+        CheckRanges(new CompressionValidator(), o, "Compression");
         if (!Enum.IsDefined(o.Algorithm))
         {
             Complain("Compression:Algorithm", o.Algorithm, "must be None or Brotli");
         }
-
-        Range(o.ThresholdBytes, 64, 1 << 30, "Compression:ThresholdBytes");
-        Range(o.Level, 0, 11, "Compression:Level");
     }
 
-    private void Range<T>(T value, T min, T max, string key)
-        where T : IComparable<T>
-    {
-        if (value.CompareTo(min) < 0 || value.CompareTo(max) > 0)
-        {
-            Complain(key, value, $"must be from {Text(min)} to {Text(max)}");
-        }
-    }
+    private void CheckRanges<TOptions>(IValidateOptions<TOptions> validator, TOptions options, string key)
+        where TOptions : class =>
+        _complaints.AddRange(validator.Validate($"{_section}:{key}", options).Failures ?? []);
 
     private void Complain(string key, object? value, string rule) =>
         _complaints.Add($"{_section}:{key} = '{Text(value)}': {rule}.");

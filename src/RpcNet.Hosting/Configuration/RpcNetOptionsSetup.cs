@@ -13,13 +13,29 @@ internal sealed class RpcNetOptionsSetup(RpcNetRegistration registration, IServi
 {
     private readonly IConfiguration? _section = registration.ResolveSection(services);
 
-    private string SectionPath => (_section as IConfigurationSection)?.Path ?? RpcNetOptions.SectionName;
+    /// <summary>The path of the section that is bound, for messages.</summary>
+    public string SectionPath => (_section as IConfigurationSection)?.Path ?? RpcNetOptions.SectionName;
 
     public void Configure(RpcNetOptions options)
     {
         if (_section is not null)
         {
             ConfigurationInspector.Inspect(_section).Sound.Bind(options);
+        }
+
+        foreach (var (name, server) in registration.Servers)
+        {
+            if (!options.Servers.TryGetValue(name, out var named))
+            {
+                options.Servers[name] = named = new RpcNetNamedServerOptions();
+            }
+
+            if (server.Section is not null)
+            {
+                InspectServer(server.Section).Sound.Bind(named);
+            }
+
+            server.Configure.ForEach(configure => configure(named));
         }
     }
 
@@ -47,11 +63,15 @@ internal sealed class RpcNetOptionsSetup(RpcNetRegistration registration, IServi
     public ValidateOptionsResult Validate(string? name, RpcNetOptions options)
     {
         var complaints = _section is null ? [] : ConfigurationInspector.Inspect(_section).Complaints;
-        return Result([.. complaints, .. RpcNetOptionsRules.Check(options, registration, SectionPath)]);
+        var ofServers = registration.Servers.Values.Where(static s => s.Section is not null).SelectMany(static s => InspectServer(s.Section!).Complaints);
+        return Result([.. complaints, .. ofServers, .. RpcNetOptionsRules.Check(options, registration, SectionPath)]);
     }
 
     public ValidateOptionsResult Validate(string? name, RpcClientOptions options) =>
         Result(RpcNetOptionsRules.Check(options, name ?? Options.DefaultName, registration, SectionPath));
+
+    private static ConfigurationInspector InspectServer(IConfiguration section) =>
+        ConfigurationInspector.Inspect(section, OptionsModel.Root.Find(nameof(RpcNetOptions.Servers))!.Element!);
 
     private static ValidateOptionsResult Result(IReadOnlyCollection<string> complaints) =>
         complaints.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(complaints);

@@ -1,6 +1,5 @@
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
-using RpcNet.Server;
 
 namespace RpcNet.Hosting.Configuration;
 
@@ -17,18 +16,11 @@ internal sealed class RpcNetRegistration
 
     public bool HasCluster { get; set; }
 
-    /// <summary>Whether the application serves anything of its own.</summary>
-    public bool HasServices { get; set; }
+    /// <summary>The process's own server, beside which the cluster runs.</summary>
+    public ServerRegistration Server { get; } = new(name: null);
 
-    /// <summary>What is served.</summary>
-    public List<Action<RpcServiceMap, IServiceProvider>> Services { get; } = [];
-
-    /// <summary>Told of the server once it is made.</summary>
-    public List<Action<RpcServer, IServiceProvider>> Served { get; } = [];
-
-    public List<IRpcFilter> Filters { get; } = [];
-
-    public List<IRpcSerializer> Serializers { get; } = [Serialization.MessagePackRpcSerializer.Default];
+    /// <summary>Further servers, by their names.</summary>
+    public Dictionary<string, ServerRegistration> Servers { get; } = new(StringComparer.OrdinalIgnoreCase);
 
     public List<ClientRegistration> Clients { get; } = [];
 
@@ -36,11 +28,7 @@ internal sealed class RpcNetRegistration
     public static RpcNetRegistration? Find(IServiceCollection services) =>
         (RpcNetRegistration?)services.FirstOrDefault(static d => d.ServiceType == typeof(RpcNetRegistration))?.ImplementationInstance;
 
-    public void AddService(Action<RpcServiceMap> add)
-    {
-        HasServices = true;
-        Services.Add((map, _) => add(map));
-    }
+    public ServerRegistration? FindServer(string? name) => name is null ? Server : Servers.GetValueOrDefault(name);
 
     public IConfiguration? ResolveSection(IServiceProvider services) =>
         Section ?? (CodeOnly ? null : services.GetService<IConfiguration>()?.GetSection(RpcNetOptions.SectionName));

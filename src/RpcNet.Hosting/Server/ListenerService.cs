@@ -25,21 +25,24 @@ internal sealed class ListenerService(
     private Task _watching = Task.CompletedTask;
     private volatile bool _stopping;
 
-    private RpcNetOptions Options => parts.Value.Settings.Options;
+    private string Address => parts.Value.Listen.Address;
 
-    private bool Listens => Options.Listen.Address.Length > 0;
-
-    private string Setting => $"{RpcNetOptions.SectionName}:Listen:Address = '{Options.Listen.Address}'";
+    private string Setting => $"{parts.Value.Section}:Listen:Address = '{Address}'";
 
     public async Task StartingAsync(CancellationToken cancellationToken)
     {
-        await parts.Value.Certificates.LoadAsync(Listens, registration.HasCluster, cancellationToken).ConfigureAwait(false);
-        HostingLog.EngineSelected(_logger, parts.Value.Transport.Name);
+        if (parts.Value.Name is null)
+        {
+            // Of all listeners, the process's own is the first to start and loads for the others.
+            var serves = Address.Length > 0 || registration.Servers.Count > 0;
+            await parts.Value.Certificates.LoadAsync(serves, registration.HasCluster, cancellationToken).ConfigureAwait(false);
+            HostingLog.EngineSelected(_logger, parts.Value.Transport.Name);
+        }
     }
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
-        if (!Listens)
+        if (Address.Length == 0)
         {
             endpoint.NotListening();
             return;
@@ -69,7 +72,7 @@ internal sealed class ListenerService(
 
         _stopping = true;
         var serving = parts.Value.Server;
-        var drainTimeout = Options.Server.DrainTimeout;
+        var drainTimeout = parts.Value.Serving.DrainTimeout;
         if (await serving.DrainAsync("the server is shutting down", drainTimeout, cancellationToken).ConfigureAwait(false))
         {
             HostingLog.Drained(_logger);
@@ -108,9 +111,9 @@ internal sealed class ListenerService(
             _listener = await RpcListener.StartAsync(
                 parts.Value.Transport,
                 address,
-                ConnectionSettings.ServerTls(parts.Value.Certificates),
+                ConnectionSettings.ServerTls(parts.Value.Certificates, parts.Value.Name),
                 parts.Value.Handlers,
-                defaults => ConnectionSettings.Listener(defaults, Options),
+                defaults => ConnectionSettings.Listener(defaults, parts.Value.Listen, parts.Value.Serving, parts.Value.Settings.Options.Transport),
                 loggers,
                 cancellationToken).ConfigureAwait(false);
         }
@@ -126,7 +129,7 @@ internal sealed class ListenerService(
 
     private async Task<IPEndPoint> ResolveAsync(CancellationToken cancellationToken)
     {
-        switch (ClusterOptions.ParseEndPoint(Options.Listen.Address))
+        switch (ClusterOptions.ParseEndPoint(Address))
         {
             case IPEndPoint address:
                 return address;
@@ -180,4 +183,15 @@ internal sealed record ListenerParts(
     IRpcCertificates Certificates,
     ITransport Transport,
     RpcServer Server,
-    IReadOnlyList<IConnectionHandler> Handlers);
+    IReadOnlyList<IConnectionHandler> Handlers)
+{
+    /// <summary>The server's name; null for the process's own.</summary>
+    public string? Name { get; init; }
+
+    public RpcNetListenOptions Listen => Name is null ? Settings.Options.Listen : Settings.Options.Servers[Name].Listen;
+
+    public RpcNetServerOptions Serving => Name is null ? Settings.Options.Server : Settings.Options.Servers[Name].Server;
+
+    /// <summary>Where the server is configured, for messages.</summary>
+    public string Section => Settings.SectionOf(Name);
+}

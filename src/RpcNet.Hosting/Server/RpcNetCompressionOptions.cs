@@ -1,3 +1,5 @@
+using RpcNet.Hosting.Configuration;
+
 namespace RpcNet.Hosting;
 
 /// <summary>
@@ -15,10 +17,12 @@ public sealed class RpcNetCompressionOptions
 
     /// <summary>The smallest payload in bytes that is compressed; one that does not shrink is sent as it is.</summary>
     /// <value>64 … 1,073,741,824; default 1,024.</value>
+    [AllowedRange(64, 1_073_741_824)]
     public int ThresholdBytes { get; set; } = 1024;
 
     /// <summary>The effort: more takes longer and saves more.</summary>
     /// <value>0 … 11; default 4.</value>
+    [AllowedRange(0, 11)]
     public int Level { get; set; } = 4;
 
     internal RpcCompressionOptions ToCompression() => new()

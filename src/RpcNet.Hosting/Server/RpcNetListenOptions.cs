@@ -1,3 +1,5 @@
+using RpcNet.Hosting.Configuration;
+
 namespace RpcNet.Hosting;
 
 /// <summary>Where a process serves. Configuration section <c>RpcNet:Listen</c>.</summary>
@@ -12,5 +14,6 @@ public sealed class RpcNetListenOptions
 
     /// <summary>Connections whose handshake is complete and which are not yet served.</summary>
     /// <value>1 … 65,535; default 512.</value>
+    [AllowedRange(1, 65_535)]
     public int Backlog { get; set; } = 512;
 }

@@ -1,3 +1,5 @@
+using RpcNet.Hosting.Configuration;
+
 namespace RpcNet.Hosting;
 
 /// <summary>How calls are served. Configuration section <c>RpcNet:Server</c>.</summary>
@@ -5,6 +7,7 @@ public sealed class RpcNetServerOptions
 {
     /// <summary>Calls in flight on all connections together; more are refused with ResourceExhausted, undispatched.</summary>
     /// <value>1 … 10,000,000; default 65,536.</value>
+    [AllowedRange(1, 10_000_000)]
     public int MaxConcurrentCalls { get; set; } = 65_536;
 
     /// <summary>
@@ -19,6 +22,7 @@ public sealed class RpcNetServerOptions
     /// stop and should be longer.
     /// </summary>
     /// <value>0 … 1 h; default 10 s.</value>
+    [AllowedRange("00:00:00", "01:00:00")]
     public TimeSpan DrainTimeout { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>What is enforced on every connection, before anything is parsed.</summary>

@@ -10,21 +10,22 @@ internal static class ConnectionSettings
     /// <summary>Unidirectional streams beside the lanes: control, large responses, gossip messages.</summary>
     private const int OtherStreams = 257;
 
-    public static TransportListenerOptions Listener(TransportListenerOptions defaults, RpcNetOptions options) => new()
+    public static TransportListenerOptions Listener(
+        TransportListenerOptions defaults, RpcNetListenOptions listen, RpcNetServerOptions server, RpcNetTransportOptions transport) => new()
     {
         EndPoint = defaults.EndPoint,
         Tls = defaults.Tls,
         ApplicationProtocols = defaults.ApplicationProtocols,
         DefaultStreamErrorCode = defaults.DefaultStreamErrorCode,
         DefaultCloseErrorCode = defaults.DefaultCloseErrorCode,
-        Backlog = options.Listen.Backlog,
-        IdleTimeout = options.Transport.IdleTimeout,
-        KeepAliveInterval = options.Transport.KeepAliveInterval,
-        HandshakeTimeout = options.Transport.HandshakeTimeout,
-        MaxInboundBidirectionalStreams = Math.Min(options.Server.Limits.CallsPerConnection, ushort.MaxValue),
-        MaxInboundUnidirectionalStreams = options.Server.Limits.Lanes + OtherStreams,
-        StreamReceiveWindow = options.Transport.StreamReceiveWindow,
-        ConnectionReceiveWindow = options.Transport.ConnectionReceiveWindow,
+        Backlog = listen.Backlog,
+        IdleTimeout = transport.IdleTimeout,
+        KeepAliveInterval = transport.KeepAliveInterval,
+        HandshakeTimeout = transport.HandshakeTimeout,
+        MaxInboundBidirectionalStreams = Math.Min(server.Limits.CallsPerConnection, ushort.MaxValue),
+        MaxInboundUnidirectionalStreams = server.Limits.Lanes + OtherStreams,
+        StreamReceiveWindow = transport.StreamReceiveWindow,
+        ConnectionReceiveWindow = transport.ConnectionReceiveWindow,
     };
 
     public static TransportConnectOptions Member(
@@ -45,10 +46,16 @@ internal static class ConnectionSettings
         MaxInboundUnidirectionalStreams = 0,
     };
 
-    public static TlsServerOptions ServerTls(IRpcCertificates certificates) => new()
+    /// <param name="certificates">The identities and the judgement.</param>
+    /// <param name="server">The server's name; null for the process's own.</param>
+    public static TlsServerOptions ServerTls(IRpcCertificates certificates, string? server)
     {
-        SelectIdentity = certificates.GetServerIdentity,
-        ClientCertificates = certificates.ValidateClient is null ? ClientCertificateMode.None : ClientCertificateMode.Requested,
-        ValidateClient = certificates.ValidateClient,
-    };
+        var validate = server is null ? certificates.ValidateClient : certificates.GetClientValidator(server);
+        return new TlsServerOptions
+        {
+            SelectIdentity = server is null ? certificates.GetServerIdentity : name => certificates.GetServerIdentity(name, server),
+            ClientCertificates = validate is null ? ClientCertificateMode.None : ClientCertificateMode.Requested,
+            ValidateClient = validate,
+        };
+    }
 }

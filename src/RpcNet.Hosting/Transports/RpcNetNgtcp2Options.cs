@@ -1,3 +1,4 @@
+using RpcNet.Hosting.Configuration;
 using RpcNet.Transports.Ngtcp2;
 
 namespace RpcNet.Hosting;
@@ -18,6 +19,7 @@ public sealed class RpcNetNgtcp2Options
 
     /// <summary>I/O threads of the listener, and again of all outgoing connections together.</summary>
     /// <value>1 … 64; default 1.</value>
+    [AllowedRange(1, 64)]
     public int IoThreads { get; set; } = 1;
 
     /// <summary>Whether the listener gives out session tickets, with which a client's next handshake needs no certificates.</summary>
@@ -25,8 +27,9 @@ public sealed class RpcNetNgtcp2Options
     public bool SessionTickets { get; set; } = true;
 
     /// <summary>Bytes that a connection sends before both sides renew their keys; 0 leaves it to the cipher's limit.</summary>
-    /// <value>0, or at least 65,536; default 0.</value>
-    public long KeyUpdateBytes { get; set; }
+    /// <value>0 … 2,147,483,647 and, unless 0, at least 65,536; default 0.</value>
+    [AllowedRange(0, int.MaxValue)]
+    public int KeyUpdateBytes { get; set; }
 
     /// <summary>Names and values of those that are not the default, by which an engine that cannot do them is refused.</summary>
     internal IEnumerable<string> Chosen()
@@ -58,12 +61,14 @@ public sealed class RpcNetNgtcp2Options
         }
     }
 
-    internal Ngtcp2TransportOptions ToEngine() => new()
+    /// <param name="secretKey">The secret behind stateless resets; empty for a random one.</param>
+    internal Ngtcp2TransportOptions ToEngine(ReadOnlyMemory<byte> secretKey) => new()
     {
         CongestionControl = CongestionControl,
         Retry = Retry,
         IoThreads = IoThreads,
         SessionTickets = SessionTickets,
         KeyUpdateBytes = KeyUpdateBytes,
+        SecretKey = secretKey,
     };
 }

@@ -1,3 +1,5 @@
+using RpcNet.Hosting.Configuration;
+
 namespace RpcNet.Hosting;
 
 /// <summary>Which QUIC engine to use.</summary>
@@ -22,24 +24,38 @@ public sealed class RpcNetTransportOptions
 
     /// <summary>The interval of keep-alives on a silent connection.</summary>
     /// <value>50 ms … 10 min and shorter than <see cref="IdleTimeout"/>; default 1 s.</value>
+    [AllowedRange("00:00:00.05", "00:10:00")]
     public TimeSpan KeepAliveInterval { get; set; } = TimeSpan.FromSeconds(1);
 
     /// <summary>Silence after which a connection is dead; the smaller of both sides' values counts.</summary>
     /// <value>100 ms … 1 h; default 2.5 s.</value>
+    [AllowedRange("00:00:00.1", "01:00:00")]
     public TimeSpan IdleTimeout { get; set; } = TimeSpan.FromSeconds(2.5);
 
     /// <summary>The time within which a handshake must complete on the server's side.</summary>
     /// <value>100 ms … 5 min; default 10 s.</value>
+    [AllowedRange("00:00:00.1", "00:05:00")]
     public TimeSpan HandshakeTimeout { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>Bytes that a peer may send on one stream ahead of this side's reading.</summary>
     /// <value>16,384 … 1,073,741,824; default 1,048,576.</value>
+    [AllowedRange(16_384, 1_073_741_824)]
     public int StreamReceiveWindow { get; set; } = 1 << 20;
 
     /// <summary>Bytes that a peer may send on all streams of a connection ahead of this side's reading.</summary>
     /// <value>16,384 … 2,147,483,647 and at least <see cref="StreamReceiveWindow"/>; default 16,777,216.</value>
+    [AllowedRange(16_384, 2_147_483_647)]
     public int ConnectionReceiveWindow { get; set; } = 16 << 20;
 
     /// <summary>What only the ngtcp2 engine can do.</summary>
     public RpcNetNgtcp2Options Ngtcp2 { get; set; } = new();
+
+    /// <summary>
+    /// A file with the secret behind stateless resets, made when it is missing: with one that outlives a restart, peers learn at once
+    /// that their connections are gone. Processes may share it. The engine Ngtcp2 uses it; the other keeps its own.
+    /// </summary>
+    /// <value>
+    /// A path, relative to the content root; null (the default): rpcnet-reset.key beside the certificate, if that can be written.
+    /// </value>
+    public string? StatelessResetKeyPath { get; set; }
 }

@@ -7,14 +7,15 @@ namespace RpcNet.Hosting.Transports;
 /// <summary>Chooses among the engines in the order of preference.</summary>
 internal sealed class TransportFactory(IReadOnlyList<TransportCandidate> candidates) : IRpcTransportFactory
 {
-    public TransportFactory(ILoggerFactory loggers, TimeProvider time, RpcNetNgtcp2Options ngtcp2)
+    /// <param name="resetKey">Gives the engine's secret for stateless resets; empty for a random one.</param>
+    public TransportFactory(ILoggerFactory loggers, TimeProvider time, RpcNetNgtcp2Options ngtcp2, Func<ReadOnlyMemory<byte>> resetKey)
         : this(
         [
             new(RpcTransportEngine.SystemNetQuic, static () => SystemNetQuicTransport.UnsupportedReason, () => new SystemNetQuicTransport(loggers), [.. ngtcp2.Chosen()]),
             new(
                 RpcTransportEngine.Ngtcp2,
                 static () => OperatingSystem.IsLinux() ? Ngtcp2Transport.UnsupportedReason : "ngtcp2 needs Linux",
-                () => new Ngtcp2Transport(ngtcp2.ToEngine(), loggers, time), []),
+                () => new Ngtcp2Transport(ngtcp2.ToEngine(resetKey()), loggers, time), []),
         ])
     {
     }

@@ -309,7 +309,7 @@ internal sealed unsafe partial class Connection
         }
 
         NgConnectionInfo info;
-        NgApi.GetConnectionInfo(_native, NgApi.ConnectionInfoVersion, &info);
+        NgApi.GetConnectionInfo(Native, NgApi.ConnectionInfoVersion, &info);
         _bulkCap = info.MinRtt >= UncappedRtt ? long.MaxValue : (long)(BulkPerRtt * Math.Max(info.MinRtt, CappedRtt) / CappedRtt);
         if (_capped.Count > 0 && _bulkInFlight < _bulkCap)
         {

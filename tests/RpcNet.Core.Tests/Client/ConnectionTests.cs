@@ -144,6 +144,19 @@ public sealed class ConnectionTests
     }
 
     [Fact]
+    public async Task SeveralConnections_AreOpenedByTheCallsThatWouldUseThem()
+    {
+        await using var fixture = await RpcFixture.StartAsync(
+            client: o => new RpcChannelOptions { EndPoint = o.EndPoint, Tls = o.Tls, Connections = 3 });
+        for (var i = 0; i < 3; i++)
+        {
+            await Eventually.Soon(fixture.Client.EchoAsync(""));
+        }
+
+        await Eventually.True(() => fixture.Server.Connections == 3);
+    }
+
+    [Fact]
     public async Task ManyFirstCalls_ShareOneConnection()
     {
         await using var fixture = await RpcFixture.StartAsync();

@@ -1,6 +1,5 @@
 using System.Security.Cryptography.X509Certificates;
 using Microsoft.Extensions.Hosting.Internal;
-using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Time.Testing;
 using RpcNet.Hosting.Certificates;
 using RpcNet.Hosting.Configuration;
@@ -16,6 +15,7 @@ public sealed class RpcCertificatesTests : IAsyncDisposable
     private readonly LogCollector _log = new();
     private readonly FakeTimeProvider _time = new(new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero));
     private readonly RpcNetOptions _options = new();
+    private readonly Dictionary<string, RpcClientOptions> _clients = [];
     private RpcCertificates? _certificates;
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
@@ -182,6 +182,109 @@ public sealed class RpcCertificatesTests : IAsyncDisposable
         Assert.True(_log.Has(2013));
     }
 
+    [Fact]
+    public async Task Callback_IsAskedAtTheStartAndAgain()
+    {
+        var given = PemFiles.Both;
+        _options.Certificates.UseCallback(_ => new(given));
+        var certificates = await LoadAsync();
+        Assert.Equal("CN=both", certificates.GetServerIdentity(null)!.Certificate.Subject);
+        given = TestCertificates.Shared.Server;
+        await AdvanceUntilAsync(() => certificates.GetServerIdentity(null)!.Certificate.Subject == "CN=localhost", TimeSpan.FromSeconds(5));
+        _options.Certificates.UseCallback(_ => throw new InvalidOperationException("the vault is sealed"));
+        await AdvanceUntilAsync(() => _log.Has(2012), TimeSpan.FromSeconds(5));
+        Assert.Equal("CN=localhost", certificates.GetServerIdentity(null)!.Certificate.Subject);
+    }
+
+    [Fact]
+    public async Task Callback_Fails_IsAProblem()
+    {
+        _options.Certificates.UseCallback(_ => throw new InvalidOperationException("the vault is sealed"));
+        _options.Certificates.Client.UseCallback(_ => new(TestCertificates.Shared.ExpiredClient));
+        var e = await Assert.ThrowsAsync<RpcNetStartupException>(() => LoadAsync());
+        Assert.Equal("RpcNet:Certificates: the callback given to UseCallback failed (the vault is sealed); see to its source.", e.Problems[0]);
+        Assert.StartsWith("RpcNet:Certificates:Client (UseCallback): the certificate 'CN=client' expired on", e.Problems[1]);
+    }
+
+    [Fact]
+    public async Task Store_ByThumbprintOrSubject_IsUsedAndARenewedOneIsFound()
+    {
+        var name = $"rpcnet-test-{Guid.NewGuid():N}";
+        using var store = new X509Store(name, StoreLocation.CurrentUser);
+        store.Open(OpenFlags.ReadWrite);
+        try
+        {
+            var older = TestCertificates.Shared.OtherServer.Certificate;
+            store.Add(PemFiles.Both.Certificate);
+            store.Add(older);
+            _options.Certificates.Store.Name = _options.Certificates.Client.Store.Name = name;
+            _options.Certificates.Store.Subject = "localhost";
+            _options.Certificates.Client.Store.Thumbprint = PemFiles.Both.Certificate.Thumbprint;
+            var missing = await Assert.ThrowsAsync<RpcNetStartupException>(() => LoadAsync());
+            Assert.Equal(
+                $"RpcNet:Certificates:Store:Subject = 'localhost': the store CurrentUser/{name} has no such certificate; import it there, or correct the setting.",
+                missing.Message);
+
+            _options.Certificates.Store.Subject = "CN=other.test";
+            await _certificates!.DisposeAsync();
+            var certificates = await LoadAsync();
+            Assert.Equal(older.Thumbprint, certificates.GetServerIdentity(null)!.Certificate.Thumbprint);
+            Assert.Equal("CN=both", certificates.ClientIdentity!.Certificate.Subject);
+            Assert.NotNull(certificates.GetServerIdentity(null)!.Certificate.GetECDsaPrivateKey());
+
+            store.Remove(older);
+            using var renewed = PemFiles.Renewed("other.test");
+            store.Add(renewed);
+            await AdvanceUntilAsync(() => certificates.GetServerIdentity(null)!.Certificate.Thumbprint == renewed.Thumbprint, TimeSpan.FromSeconds(5));
+        }
+        finally
+        {
+            store.RemoveRange(store.Certificates);
+        }
+    }
+
+    [Fact]
+    public async Task Store_ThatCannotBeOpened_IsAProblem()
+    {
+        _options.Certificates.Store.Subject = "x";
+        _options.Certificates.Store.Name = "there-is-no-such-store";
+        Assert.Contains("RpcNet:Certificates:Store:Subject = 'x': the store CurrentUser/there-is-no-such-store cannot be opened", (await Assert.ThrowsAsync<RpcNetStartupException>(() => LoadAsync())).Message);
+    }
+
+    [Fact]
+    public async Task Server_Named_HasItsOwnIdentityAndAuthorityOrTheProcesss()
+    {
+        UsePem(PemFiles.Both);
+        PemFiles.WriteAuthority(_folder.File("ca.pem"));
+        PemFiles.WriteCertificate(_folder.File("other.pem"), TestCertificates.Shared.OtherServer);
+        PemFiles.WriteKey(_folder.File("other.key"), TestCertificates.Shared.OtherServer);
+        _options.Servers["internal"] = new RpcNetNamedServerOptions { Certificates = { Path = "other.pem", KeyPath = "other.key", TrustedCaPath = "ca.pem" } };
+        _options.Servers["plain"] = new RpcNetNamedServerOptions();
+        IRpcCertificates certificates = await LoadAsync();
+        Assert.Equal("CN=other.test", certificates.GetServerIdentity(null, "internal")!.Certificate.Subject);
+        Assert.Equal("CN=both", certificates.GetServerIdentity(null, "plain")!.Certificate.Subject);
+        Assert.Null(certificates.GetClientValidator("plain"));
+        var validate = certificates.GetClientValidator("internal")!;
+        Assert.Null(validate(new PeerCertificateContext(TestCertificates.Shared.Client.Certificate, [], null, null)));
+        Assert.NotNull(validate(new PeerCertificateContext(TestCertificates.Shared.UntrustedClient.Certificate, [], null, null)));
+    }
+
+    [Fact]
+    public async Task Client_HasItsOwnIdentityAndAuthority()
+    {
+        UsePem(PemFiles.Both);
+        PemFiles.WriteAuthority(_folder.File("ca.pem"));
+        PemFiles.WriteCertificate(_folder.File("client.pem"), TestCertificates.Shared.Client);
+        PemFiles.WriteKey(_folder.File("client.key"), TestCertificates.Shared.Client);
+        _clients["special"] = new RpcClientOptions { Address = "a:1", Certificate = { Path = "client.pem", KeyPath = "client.key", TrustedCaPath = "ca.pem" } };
+        IRpcCertificates certificates = await LoadAsync();
+        Assert.Equal("CN=client", certificates.GetClientIdentity("special")!.Certificate.Subject);
+        Assert.Equal("CN=both", certificates.GetClientIdentity("other")!.Certificate.Subject);
+        var server = new PeerCertificateContext(TestCertificates.Shared.Server.Certificate, [], "localhost", null);
+        Assert.Null(certificates.GetServerValidator("special")(server));
+        Assert.NotNull(certificates.GetServerValidator("other")(server));
+    }
+
     /// <summary>Moves the clock on until the condition holds, at most by the limit; the reload runs on the pool.</summary>
     private async Task AdvanceUntilAsync(Func<bool> condition, TimeSpan limit)
     {
@@ -223,17 +326,15 @@ public sealed class RpcCertificatesTests : IAsyncDisposable
     }
 
     private RpcCertificates Make(RpcNetOptions options, string environment) => new(
-        new RpcNetSettings(Options.Create(options), new NoClients(), new RpcNetRegistration()),
+        new RpcNetSettings(() => options, name => _clients[name], RegistrationOf(_clients.Keys)),
         new HostingEnvironment { EnvironmentName = environment, ContentRootPath = _folder.Path, ApplicationName = "test" },
         _time,
         _log);
 
-    private sealed class NoClients : IOptionsMonitor<RpcClientOptions>
+    private static RpcNetRegistration RegistrationOf(IEnumerable<string> clients)
     {
-        public RpcClientOptions CurrentValue => throw new NotSupportedException();
-
-        public RpcClientOptions Get(string? name) => throw new NotSupportedException();
-
-        public IDisposable? OnChange(Action<RpcClientOptions, string?> listener) => null;
+        var registration = new RpcNetRegistration();
+        registration.Clients.AddRange(clients.Select(static c => new ClientRegistration(c, typeof(IGreeter))));
+        return registration;
     }
 }

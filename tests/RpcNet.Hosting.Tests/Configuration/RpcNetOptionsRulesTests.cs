@@ -20,7 +20,7 @@ public sealed class RpcNetOptionsRulesTests
         { "RpcNet:Transport:ConnectionReceiveWindow = '16384': must be at least RpcNet:Transport:StreamReceiveWindow", o => o.Transport.ConnectionReceiveWindow = 16384 },
         { "RpcNet:Certificates:PfxPath = 'b': contradicts RpcNet:Certificates:Path = 'a'", o => (o.Certificates.Path, o.Certificates.PfxPath) = ("a", "b") },
         { "RpcNet:Certificates:Client:KeyPath = 'k': needs RpcNet:Certificates:Client:Path", o => o.Certificates.Client.KeyPath = "k" },
-        { "RpcNet:Certificates:Names:a.test: needs Path and KeyPath, or PfxPath.", o => o.Certificates.Names["a.test"] = new() },
+        { "RpcNet:Certificates:Names:a.test: needs Path and KeyPath, PfxPath, or Store.", o => o.Certificates.Names["a.test"] = new() },
         { "RpcNet:Certificates:ReloadInterval = '00:00:06': must be from", o => o.Certificates.ReloadInterval = TimeSpan.FromSeconds(6) },
         { "RpcNet:Certificates:DevelopmentDirectory = '': must be a path", o => o.Certificates.DevelopmentDirectory = "" },
         { "RpcNet:Server:MaxConcurrentCalls = '0': must be from", o => o.Server.MaxConcurrentCalls = 0 },

@@ -22,7 +22,12 @@ internal static class ConfigurationPageWriter
         All settings are checked when the host starts: it does not start with a wrong one, and names all of them at once, with the
         misspelt keys. Run the host with `RpcNetHost.RunAsync(host)` to end such a start with exit code 1 and the message alone.
 
-        Read again while the host runs: the files of `RpcNet:Certificates`, and `RpcNet:Cluster:Tags`. Everything else is read at the start.
+        Taken over while the host runs: `RpcNet:Cluster:Tags`; which certificates are used, and their files; `Server:MaxConcurrentCalls` and,
+        for new connections, `Server:Limits` except `Lanes`. A change of anything else is refused with an error in the log and needs a
+        restart; a configuration with a mistake is refused as a whole. [operations.md](operations.md) has more.
+
+        The package RpcNet.Hosting brings the schema: projects that refer to it need no `"$schema"` line in editors that know
+        `JsonSchemaSegment`. `AddRpcNet("name")` adds further servers, configured by `RpcNet:Servers:<name>`.
 
         ## Environment variables of the tutorial
 

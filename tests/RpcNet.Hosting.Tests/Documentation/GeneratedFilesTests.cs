@@ -1,4 +1,6 @@
 using System.Text.Json.Nodes;
+using RpcNet.Hosting.Configuration;
+using RpcNet.Hosting.Tests.Support;
 
 namespace RpcNet.Hosting.Tests.Documentation;
 
@@ -6,10 +8,10 @@ namespace RpcNet.Hosting.Tests.Documentation;
 public sealed class GeneratedFilesTests
 {
     [Fact]
-    public void Schema_EqualsTheOptions() => Check("appsettings.schema.json", SchemaWriter.Write());
+    public void Schema_EqualsTheOptions() => GeneratedFiles.Check("appsettings.schema.json", SchemaWriter.Write());
 
     [Fact]
-    public void ConfigurationPage_EqualsTheOptions() => Check("docs/configuration.md", ConfigurationPageWriter.Write());
+    public void ConfigurationPage_EqualsTheOptions() => GeneratedFiles.Check("docs/configuration.md", ConfigurationPageWriter.Write());
 
     [Fact]
     public void Schema_HasRangesEnumsAndDefaults()
@@ -22,29 +24,47 @@ public sealed class GeneratedFilesTests
         Assert.NotNull(options["Clients"]!["additionalProperties"]!["properties"]!["Address"]);
     }
 
-    private static void Check(string file, string expected)
+    [Fact]
+    public void Schema_EveryNumberHasARangeAndEverySettingADescription()
     {
-        var path = Path.Combine(Repository(), file);
-        if (Environment.GetEnvironmentVariable("RPCNET_UPDATE_FILES") == "1")
-        {
-            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-            File.WriteAllText(path, expected);
-        }
+        var lacking = new List<string>();
+        Visit(JsonNode.Parse(SchemaWriter.Write())!["properties"]!["RpcNet"]!, "RpcNet");
+        Assert.Empty(lacking);
 
-        Assert.True(File.Exists(path), $"{file} is missing. RPCNET_UPDATE_FILES=1 writes it.");
-        Assert.True(expected == File.ReadAllText(path), $"{file} differs from the options. RPCNET_UPDATE_FILES=1 writes it anew; commit it.");
-    }
-
-    private static string Repository()
-    {
-        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+        void Visit(JsonNode node, string path)
         {
-            if (File.Exists(Path.Combine(folder.FullName, "RpcNet.sln")))
+            var types = node["type"] is JsonArray several ? several.Select(static t => (string)t!) : [(string)node["type"]!];
+            if (types.Any(static t => t is "integer" or "number") && (node["minimum"] is null || node["maximum"] is null))
             {
-                return folder.FullName;
+                lacking.Add($"{path} has no range");
+            }
+
+            if (node["description"] is not { } description || ((string)description!).Length == 0)
+            {
+                lacking.Add($"{path} has no description");
+            }
+
+            foreach (var (name, child) in node["properties"]?.AsObject() ?? [])
+            {
+                Visit(child!, $"{path}:{name}");
+            }
+
+            if (node["additionalProperties"] is JsonObject element && element["properties"] is not null)
+            {
+                Visit(element, $"{path}:<name>");
             }
         }
+    }
 
-        throw new InvalidOperationException("The repository's root is not above the test's folder.");
+    /// <summary>The documentation of a number or duration states the range (and so its unit) and the default.</summary>
+    [Fact]
+    public void Documentation_OfEveryNumberAndDuration_StatesRangeAndDefault()
+    {
+        var docs = new OptionDocs();
+        foreach (var option in OptionsModel.Root.Values().Where(static o => o.IsNumber))
+        {
+            Assert.True(docs.Range(option.Property!) is not null, $"{option.Property!.DeclaringType}.{option.Name}: its <value> does not begin with a range.");
+            Assert.True(docs.Value(option.Property!).Contains("default", StringComparison.OrdinalIgnoreCase), $"{option.Property!.DeclaringType}.{option.Name}: its <value> states no default.");
+        }
     }
 }

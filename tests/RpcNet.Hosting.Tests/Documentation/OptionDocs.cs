@@ -10,6 +10,11 @@ namespace RpcNet.Hosting.Tests.Documentation;
 /// <summary>What the XML documentation says of the options.</summary>
 internal sealed partial class OptionDocs
 {
+    private static readonly Dictionary<string, double> Units = new()
+    {
+        [""] = 1, ["ms"] = 1e-3, ["s"] = 1, ["min"] = 60, ["h"] = 3600, ["day"] = 86_400, ["days"] = 86_400,
+    };
+
     private readonly Dictionary<string, XElement> _members = [];
 
     public OptionDocs()
@@ -32,13 +37,14 @@ internal sealed partial class OptionDocs
     public string Value(MemberInfo member) => Text(Find(member)?.Element("value"))
         ?? throw new InvalidOperationException($"{member.DeclaringType}.{member.Name} has no <value>: unit, range and default.");
 
-    /// <summary>"1 … 64" at the start of the value's text; null where there is no such range of plain numbers.</summary>
+    /// <summary>"1 … 64" or "50 ms … 1 min" at the start of the value's text, durations in seconds; null where there is none.</summary>
     public (double Min, double Max)? Range(MemberInfo member)
     {
-        var match = PlainRange().Match(Value(member));
-        return match.Success ? (Number(match.Groups[1]), Number(match.Groups[2])) : null;
+        var match = RangeText().Match(Value(member));
+        return match.Success ? (Number(match.Groups["min"], match.Groups["minUnit"]), Number(match.Groups["max"], match.Groups["maxUnit"])) : null;
 
-        static double Number(Group group) => double.Parse(group.Value, NumberStyles.Number, CultureInfo.InvariantCulture);
+        static double Number(Group number, Group unit) =>
+            double.Parse(number.Value, NumberStyles.Number, CultureInfo.InvariantCulture) * Units[unit.Success ? unit.Value : ""];
     }
 
     private XElement? Find(MemberInfo member) => _members.GetValueOrDefault(member switch
@@ -72,6 +78,6 @@ internal sealed partial class OptionDocs
     [GeneratedRegex(@"\s+")]
     private static partial Regex Whitespace();
 
-    [GeneratedRegex(@"^(-?[\d,]+(?:\.\d+)?) … ([\d,]+(?:\.\d+)?)(?=[;. ]|$)(?! (?:s|ms|min|h|day|days|characters)\b)")]
-    private static partial Regex PlainRange();
+    [GeneratedRegex(@"^(?<min>-?[\d,]+(?:\.\d+)?)(?: (?<minUnit>ms|s|min|h|days?))? … (?<max>[\d,]+(?:\.\d+)?)(?: (?<maxUnit>ms|s|min|h|days?))?(?=[;. ]|$)(?! (?:printable|characters)\b)")]
+    private static partial Regex RangeText();
 }

@@ -124,6 +124,106 @@ public sealed class ClusterTests
     }
 
     [Fact(Timeout = 60_000)]
+    public async Task Client_WithTagsAndSettingsOfItsOwn_UsesThem()
+    {
+        var seen = new List<string>();
+        await using var director = await RpcTestHost.StartAsync(
+            builder =>
+            {
+                Configure("director")(builder);
+                builder.Services.AddRpcClient<IGreeter>("plain", o => o.Cluster.Tags = "role=worker");
+                builder.Services.AddRpcClient<IGreeter>("own", o =>
+                {
+                    o.Cluster.Tags = "role=worker";
+                    o.Connections = 2;
+                    o.AddFilter(new RpcInlineFilter((context, next) =>
+                    {
+                        seen.Add(context.Method.FullName);
+                        return next(context);
+                    }));
+                });
+            },
+            new RpcTestHostOptions { Network = _network },
+            TestContext.Current.CancellationToken);
+        await using var worker = await StartWorkerAsync(director);
+        var registry = director.Services.GetRequiredService<WorkerRegistry>();
+        await Eventually.TrueAsync(() => registry.Workers is [{ State: WorkerState.Ready }], "the worker is in the registry");
+        var server = worker.Services.GetRequiredService<RpcNet.Server.RpcServer>();
+        await director.Services.GetRequiredKeyedService<IGreeter>("plain").GreetAsync("you", TestContext.Current.CancellationToken);
+        Assert.Empty(seen);
+        await Eventually.TrueAsync(() => server.Connections == 2, "the registries of both members are connected");
+
+        var own = director.Services.GetRequiredKeyedService<IGreeter>("own");
+        await Eventually.TrueAsync(
+            () =>
+            {
+                Assert.Equal("Hello you", own.GreetAsync("you", TestContext.Current.CancellationToken).AsTask().GetAwaiter().GetResult());
+                return server.Connections == 4;
+            },
+            "the client has two connections beside the registries'");
+        Assert.Equal(["test.v1.Greeter/Greet"], seen.Distinct());
+
+        await worker.StopAsync(TestContext.Current.CancellationToken);
+        await Eventually.TrueAsync(() => registry.Workers.IsEmpty, "the worker is out of the registry");
+        var e = await Assert.ThrowsAsync<RpcFaultException>(() => own.GreetAsync("you", TestContext.Current.CancellationToken).AsTask());
+        Assert.Equal(RpcStatusCode.Unavailable, e.Status);
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task Client_WithTagsAndATargetHostOfItsOwn_DemandsThatName()
+    {
+        await using var director = await RpcTestHost.StartAsync(
+            builder =>
+            {
+                Configure("director")(builder);
+                builder.Services.AddRpcClient<IGreeter>(o => (o.Cluster.Tags, o.TargetHost) = ("role=worker", "another.test"));
+            },
+            new RpcTestHostOptions
+            {
+                Network = _network,
+                ConfigureServices = static services => services.AddSingleton<IRpcCertificates>(new OpenCalls()),
+            },
+            TestContext.Current.CancellationToken);
+        await using var worker = await StartWorkerAsync(director);
+        var registry = director.Services.GetRequiredService<WorkerRegistry>();
+        await Eventually.TrueAsync(() => registry.Workers is [{ State: WorkerState.Ready }], "the worker is in the registry");
+        var e = await Assert.ThrowsAsync<RpcFaultException>(
+            () => director.Services.GetRequiredService<IGreeter>().GreetAsync("you", TestContext.Current.CancellationToken).AsTask());
+        Assert.Contains("another.test", e.Message);
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task Client_WithADirectorAndAFilter_SeesItsOwnCallsAlone()
+    {
+        var seen = new List<string>();
+        await using var director = await RpcTestHost.StartAsync(
+            builder =>
+            {
+                Configure("director")(builder);
+                builder.Services.AddRpcNet().AddDirector();
+            },
+            new RpcTestHostOptions { Network = _network },
+            TestContext.Current.CancellationToken);
+        await using var worker = await StartWorkerAsync(director);
+        await using var client = await RpcTestHost.StartAsync(
+            builder => builder.Services.AddRpcClient<IGreeter>(o =>
+            {
+                o.Director = director.EndPoint!.ToString();
+                o.Cluster.Tags = "role=worker";
+                o.AddFilter(new RpcInlineFilter((context, next) =>
+                {
+                    seen.Add(context.Method.FullName);
+                    return next(context);
+                }));
+            }),
+            new RpcTestHostOptions { Network = _network, Settings = { ["RpcNet:Listen:Address"] = "" } },
+            TestContext.Current.CancellationToken);
+        var greeter = client.Services.GetRequiredService<IGreeter>().WithCallOptions(new RpcCallOptions { WaitForReady = true });
+        Assert.Equal("Hello you", await greeter.GreetAsync("you", TestContext.Current.CancellationToken));
+        Assert.Equal(["test.v1.Greeter/Greet"], seen);
+    }
+
+    [Fact(Timeout = 60_000)]
     public async Task Client_WithADirector_CallsTheWorkersThatItNames()
     {
         await using var director = await RpcTestHost.StartAsync(

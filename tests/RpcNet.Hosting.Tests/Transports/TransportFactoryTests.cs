@@ -61,7 +61,7 @@ public sealed class TransportFactoryTests
             KeyUpdateBytes = 1 << 20,
         };
 
-        var engine = options.ToEngine();
+        var engine = options.ToEngine(default);
 
         Assert.Equal(typeof(RpcNetNgtcp2Options).GetProperties().Length, options.Chosen().Count());
         Assert.Empty(new RpcNetNgtcp2Options().Chosen());

@@ -48,6 +48,10 @@ public sealed class DirectorClient : RpcInvoker, IAsyncDisposable
     /// <param name="loggerFactory">Where to log.</param>
     /// <param name="timeProvider">The clock.</param>
     /// <param name="seed">The seed of all chance; null takes one from the clock.</param>
+    /// <param name="configureDirector">
+    /// Gives the options of the channels to directors, which carry none of the application's calls; null takes
+    /// <paramref name="configure"/>.
+    /// </param>
     /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
     public DirectorClient(
         ITransport transport,
@@ -55,7 +59,8 @@ public sealed class DirectorClient : RpcInvoker, IAsyncDisposable
         DirectorClientOptions options,
         ILoggerFactory? loggerFactory = null,
         TimeProvider? timeProvider = null,
-        int? seed = null)
+        int? seed = null,
+        Func<EndPoint, RpcChannelOptions>? configureDirector = null)
     {
         ArgumentNullException.ThrowIfNull(transport);
         ArgumentNullException.ThrowIfNull(configure);
@@ -71,7 +76,7 @@ public sealed class DirectorClient : RpcInvoker, IAsyncDisposable
         _random = new Registry.RandomSource((ulong?)seed ?? (ulong)_time.GetTimestamp());
         _subsetKey = _random.Next().ToString("x", System.Globalization.CultureInfo.InvariantCulture);
         _directors = [.. options.Directors.Select(director => new RpcChannel(
-            transport, configure(ParseEndPoint(director)), loggerFactory, _time, new Random(_random.Next(int.MaxValue))))];
+            transport, (configureDirector ?? configure)(ParseEndPoint(director)), loggerFactory, _time, new Random(_random.Next(int.MaxValue))))];
         _pool = new WorkerChannelPool(transport, configure, options: null, loggerFactory, _time, _random.Next(int.MaxValue));
         var workers = options.Workers;
         workers.Filter = "";

@@ -73,6 +73,16 @@ internal sealed partial class ChannelConnection(
         }
     }
 
+    /// <summary>Connects in the background unless it has; calls that find another connection ready need not wait for this one.</summary>
+    /// <exception cref="ObjectDisposedException">The channel is disposed.</exception>
+    public void Warm()
+    {
+        if (Ready is null)
+        {
+            StartOrJoin();
+        }
+    }
+
     public ValueTask DisposeAsync()
     {
         lock (_gate)

@@ -69,6 +69,11 @@ internal sealed partial class ClientConnection : IAsyncDisposable
     /// <summary>Calls of every kind.</summary>
     public int AllCallsInFlight => _calls.Used + Volatile.Read(ref _streamCalls);
 
+    public int Lanes => _lanes.Length;
+
+    /// <summary>Bytes of requests that wait in the lanes for the server.</summary>
+    public long QueuedBytes => _lanes.Sum(static l => (long)l.Writer.QueuedBytes);
+
     /// <summary>Calls on lanes whose terminal frame has not come.</summary>
     public int CallsInFlight => _calls.Used;
 

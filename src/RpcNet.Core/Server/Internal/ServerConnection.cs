@@ -23,6 +23,7 @@ internal sealed partial class ServerConnection
     public ServerConnection(RpcServer server, ITransportConnection transport, TimeProvider time, ILogger logger)
     {
         Server = server;
+        Limits = server.Limits;
         Transport = transport;
         Time = time;
         Logger = logger;
@@ -43,7 +44,7 @@ internal sealed partial class ServerConnection
     /// <summary>Where the calls of the lanes run.</summary>
     public DispatchQueue Dispatch { get; } = new();
 
-    public RpcLimits Limits => Server.Options.Limits;
+    public RpcLimits Limits { get; }
 
     /// <summary>Cancelled when the connection ends or a drain has run out of time: no handler shall go on.</summary>
     public CancellationToken CallsEnded { get; }
@@ -53,6 +54,11 @@ internal sealed partial class ServerConnection
 
     /// <summary>What the lanes' queues hold of memory.</summary>
     public long LaneBufferBytes => _lanes.Values.Sum(static l => (long)l.Writer.BufferBytes);
+
+    public int Lanes => _lanes.Count;
+
+    /// <summary>Bytes of responses that wait in the lanes for the client.</summary>
+    public long QueuedBytes => _lanes.Values.Sum(static l => (long)l.Writer.QueuedBytes);
 
     public int MaxInlineBytes { get; private set; }
 
@@ -162,7 +168,7 @@ internal sealed partial class ServerConnection
             Interlocked.Decrement(ref _admitted);
             ExitCall();
             return new RpcFaultException(
-                RpcStatusCode.ResourceExhausted, $"The server has {Server.Options.MaxConcurrentCalls} calls in flight, as many as it allows.");
+                RpcStatusCode.ResourceExhausted, $"The server has {Server.MaxConcurrentCalls} calls in flight, as many as it allows.");
         }
 
         return null;
