@@ -8,7 +8,7 @@ usage() {
 usage: ./run-tests.sh [--all] [--no-setup] [--no-build] [PROJECT ...]
 
   --all        also the slow tier: chaos, sweeps, fuzzing at length (hours, not minutes)
-  --no-setup   do not look for the native QUIC library
+  --no-setup   do not look for the native QUIC library and the QUIC stacks to interoperate with
   --no-build   run what was built last
   PROJECT      only test projects whose name contains this text, such as "Cluster"
 EOF
@@ -35,6 +35,7 @@ mkdir -p "$logs"
 if ((setup)); then
   # Without a native library the tests of that engine are skipped, visibly.
   ./eng/native-prerequisites.sh || echo "run-tests: going on without a native QUIC library; the tests that need one are skipped."
+  ./eng/interop-prerequisites.sh || echo "run-tests: going on without the QUIC stacks named; the tests that need them are skipped."
 fi
 
 if ((build)); then

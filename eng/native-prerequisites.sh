@@ -4,6 +4,9 @@
 # sound library is there. Leaves the machine's own apt configuration (sources, pins, package lists) as it was.
 set -euo pipefail
 
+# shellcheck source=eng/apt-sources.sh
+source "$(dirname "${BASH_SOURCE[0]}")/apt-sources.sh"
+
 # The first Debian build of libngtcp2-16 that has the fix for CVE-2026-40170; upstream fixed it in 1.22.1. The tilde lets
 # a backport of that build count. Patched and unpatched builds report the same library version, so only dpkg can tell.
 readonly debian_fixed='1.11.0-1+deb13u1~'
@@ -62,95 +65,22 @@ as_root() {
 
 apt_get() { as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -o Dpkg::Use-Pty=0 "$@"; }
 
-# Writes the machine's own main archive again, for other suites, to $1/extra.list and $1/extra.sources: same addresses,
-# keys and options. $2 is the suite to look for, the rest are the suites to write.
-derive_sources() {
-  local folder=$1 own=$2 suites="${*:3}" file
-  for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
-    [[ -r $file ]] || continue
-    awk -v own="$own" -v suites="$suites" '
-      $1 != "deb" { next }
-      {
-        sub(/[ \t]#.*$/, "")
-        at = 2
-        if ($2 ~ /^\[/) { while (at <= NF && $at !~ /\]$/) at++; at++ }
-        if ($at ~ /^cdrom:/ || $(at + 1) != own) next
-        has_main = 0
-        for (i = at + 2; i <= NF; i++) if ($i == "main") has_main = 1
-        if (!has_main) next
-        head = ""
-        for (i = 1; i <= at; i++) head = head $i " "
-        n = split(suites, suite, " ")
-        for (i = 1; i <= n; i++) print head suite[i] " main"
-      }' "$file" >>"$folder/extra.list"
-  done
-  for file in /etc/apt/sources.list.d/*.sources; do
-    [[ -r $file ]] || continue
-    awk -v own="$own" -v suites="$suites" '
-      function flush_stanza(   i, text) {
-        if (count && binary && enabled && has_own && has_main) {
-          for (i = 1; i <= count; i++) if (!dropped[i]) text = text line[i] "\n"
-          printf "%sTypes: deb\nSuites: %s\nComponents: main\n\n", text, suites
-        }
-        count = 0; binary = 0; enabled = 1; has_own = 0; has_main = 0; field = ""
-        delete line; delete dropped
-      }
-      function read_words(text,   words, n, i) {
-        n = split(text, words, /[ \t]+/)
-        for (i = 1; i <= n; i++) {
-          if (field == "types" && words[i] == "deb") binary = 1
-          if (field == "suites" && words[i] == own) has_own = 1
-          if (field == "components" && words[i] == "main") has_main = 1
-        }
-      }
-      BEGIN { enabled = 1 }
-      /^#/ { next }
-      /^[ \t]*$/ { flush_stanza(); next }
-      {
-        line[++count] = $0
-        text = $0
-        if ($0 !~ /^[ \t]/) {
-          field = tolower($0); sub(/:.*/, "", field)
-          sub(/^[^:]*:/, "", text)
-          if (field == "enabled" && tolower(text) ~ /no|false/) enabled = 0
-        }
-        read_words(text)
-        if (field == "types" || field == "suites" || field == "components") dropped[count] = 1
-      }
-      END { flush_stanza() }' "$file" >>"$folder/extra.sources"
-  done
-  [[ -s $folder/extra.list || -s $folder/extra.sources ]]
-}
-
 # Debian 12 has an older ABI in main. The crypto library comes from its backports; the core library from the next release,
 # since the backports' build lacks the fix. That core needs nothing newer than Debian 12's libc.
 install_debian_12() {
-  work=$(mktemp -d)
-  # apt's download user must be able to pass.
-  chmod 755 "$work"
-  trap 'as_root rm -rf "$work"' EXIT
-  mkdir -p "$work/sources" "$work/lists/partial" "$work/cache/archives/partial"
-
   local suites=(trixie bookworm-backports)
   # Only a machine stripped of GnuTLS needs its own release's packages as well.
   [[ -n $(installed_version libgnutls30) ]] || suites+=(bookworm)
-  derive_sources "$work/sources" bookworm "${suites[@]}" ||
+  make_private_apt bookworm "${suites[@]}" ||
     fail "found no apt source for Debian 12 (suite bookworm, component main) from which to derive others." \
       "Install by hand: $core (from trixie) and $crypto (from bookworm-backports)."
-  [[ -s $work/sources/extra.list ]] || rm -f "$work/sources/extra.list"
-  [[ -s $work/sources/extra.sources ]] || rm -f "$work/sources/extra.sources"
-  printf 'Package: *\nPin: release n=trixie*\nPin-Priority: 100\n' >"$work/preferences"
+  trap 'as_root rm -rf "$private_apt"' EXIT
+  printf 'Package: *\nPin: release n=trixie*\nPin-Priority: 100\n' >"$private_apt/preferences"
 
-  local private=(
-    -o "Dir::Etc::SourceList=/dev/null" -o "Dir::Etc::SourceParts=$work/sources"
-    -o "Dir::Etc::Preferences=$work/preferences" -o "Dir::Etc::PreferencesParts=/dev/null"
-    -o "Dir::State::Lists=$work/lists" -o "Dir::Cache=$work/cache"
-    -o "APT::Get::List-Cleanup=false" -o "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false"
-    -o "Acquire::Languages=none")
   say "reading the package lists of ${suites[*]} into a temporary folder"
-  apt_get "${private[@]}" update || fail "apt could not read the package lists; is the machine offline?"
+  apt_get "${private_apt_options[@]}" update || fail "apt could not read the package lists; is the machine offline?"
   say "installing $core from trixie and $crypto from bookworm-backports"
-  apt_get "${private[@]}" install -y --no-install-recommends "$core/trixie" "$crypto/bookworm-backports"
+  apt_get "${private_apt_options[@]}" install -y --no-install-recommends "$core/trixie" "$crypto/bookworm-backports"
 }
 
 install_from_distribution() {

@@ -19,7 +19,7 @@ internal static class Plot
         var svg = new StringBuilder();
         svg.AppendLine(CultureInfo.InvariantCulture, $"""<svg xmlns="http://www.w3.org/2000/svg" width="{Label + Width + 90}" height="{height}" font-family="sans-serif" font-size="11">""");
         svg.AppendLine("""<rect width="100%" height="100%" fill="white"/>""");
-        svg.AppendLine("""<text x="10" y="22" font-size="15">Latency by strategy: bar = p99, line = p50, in ms, logarithmic</text>""");
+        svg.AppendLine("""<text x="10" y="22" font-size="15">Latency by strategy: bar = p99, line = p50, in ms, logarithmic; grey = models of peers</text>""");
         var y = 45;
         foreach (var panel in panels)
         {
@@ -34,7 +34,7 @@ internal static class Plot
             foreach (var result in panel)
             {
                 svg.AppendLine(CultureInfo.InvariantCulture, $"""<text x="{Label - 8}" y="{y + 11}" text-anchor="end">{result.Strategy}</text>""");
-                svg.AppendLine(CultureInfo.InvariantCulture, $"""<rect x="{Label}" y="{y + 2}" width="{X(result.P99) - Label:0.0}" height="{Bar - 4}" fill="{(result.Strategy.Contains('+') ? "#2a9d8f" : "#457b9d")}"/>""");
+                svg.AppendLine(CultureInfo.InvariantCulture, $"""<rect x="{Label}" y="{y + 2}" width="{X(result.P99) - Label:0.0}" height="{Bar - 4}" fill="{(result.Strategy.StartsWith("model") ? "#bbb" : result.Strategy.Contains('+') ? "#2a9d8f" : "#457b9d")}"/>""");
                 svg.AppendLine(CultureInfo.InvariantCulture, $"""<line x1="{X(result.P50):0.0}" y1="{y + 1}" x2="{X(result.P50):0.0}" y2="{y + Bar - 1}" stroke="#e63946" stroke-width="2"/>""");
                 svg.AppendLine(CultureInfo.InvariantCulture, $"""<text x="{X(result.P99) + 4:0}" y="{y + 11}">{result.P99:0.#}</text>""");
                 y += Bar;

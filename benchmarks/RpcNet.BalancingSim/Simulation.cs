@@ -10,15 +10,15 @@ internal sealed record Result(
     string Workload, string Strategy, int Calls, int Failed, double[] Shares, double OddShare, double P50, double P99, double P999, int MaxQueue);
 
 /// <summary>
-/// Discrete events in virtual time around the product's own registry: four clients with a registry each send a Poisson stream
+/// Discrete events in virtual time around the product's own registry: clients with a registry each send a Poisson stream
 /// of calls to ten workers that queue first come, first served, and hear each worker's load every 50 ms.
 /// </summary>
 internal sealed class Simulation
 {
-    private const int Clients = 4;
     private const double ReportInterval = 0.050;
 
     private readonly Workload _workload;
+    private readonly int _clients;
     private readonly VirtualTime _time = new();
     private readonly Random _random;
     private readonly PriorityQueue<Action, long> _events = new();
@@ -32,8 +32,9 @@ internal sealed class Simulation
     private int _failed;
     private int _maxQueue;
 
-    public Simulation(Workload workload, double warmUp, double seconds, int seed)
+    public Simulation(Workload workload, int clients, double warmUp, double seconds, int seed)
     {
+        _clients = clients;
         _workload = workload;
         _warmUp = warmUp;
         _seconds = seconds;
@@ -43,19 +44,23 @@ internal sealed class Simulation
 
     private double Now => TimeSpan.FromTicks(_time.GetTimestamp()).TotalSeconds;
 
-    public async Task<Result> RunAsync(string name, Action<WorkerRegistryOptions> configure)
+    /// <param name="strategy">Who chooses; without reports each client knows of its own calls only.</param>
+    public async Task<Result> RunAsync(Strategy strategy)
     {
         var registries = new List<WorkerRegistry>();
-        for (var i = 0; i < Clients; i++)
+        for (var i = 0; i < _clients; i++)
         {
             var options = new WorkerRegistryOptions { MaxCallsPerWorker = int.MaxValue };
-            configure(options);
+            strategy.Configure(options);
             var registry = new WorkerRegistry(SubscribeAsync, static () => "a", options, null, null, _time, seed: 100 + i);
             await registry.StartAsync();
             registries.Add(registry);
             var selector = registry.GetSelector("role=worker");
             Arrive(registry, selector);
-            After(ReportInterval, () => Report(registry, sequence: 1));
+            if (strategy.HearsReports)
+            {
+                After(ReportInterval, () => Report(registry, sequence: 1));
+            }
         }
 
         var end = TimeSpan.FromSeconds(_warmUp + _seconds).Ticks;
@@ -77,7 +82,7 @@ internal sealed class Simulation
         var total = Math.Max(1, _counts.Sum());
         var shares = Array.ConvertAll(_counts, c => (double)c / total);
         return new Result(
-            _workload.Name, name, total, _failed, shares, _workload.HasOdd ? shares[Workload.Odd] : double.NaN,
+            _workload.Name, strategy.Name, total, _failed, shares, _workload.HasOdd ? shares[Workload.Odd] : double.NaN,
             Percentile(0.5), Percentile(0.99), Percentile(0.999), _maxQueue);
     }
 
@@ -103,7 +108,7 @@ internal sealed class Simulation
         _events.Enqueue(action, _time.GetTimestamp() + TimeSpan.FromSeconds(seconds).Ticks);
 
     private void Arrive(WorkerRegistry registry, WorkerSelector selector) =>
-        After(-Math.Log(1 - _random.NextDouble()) * Clients / _workload.CallsPerSecond, () =>
+        After(-Math.Log(1 - _random.NextDouble()) * _clients / _workload.CallsPerSecond, () =>
         {
             Call(selector);
             Arrive(registry, selector);

@@ -18,12 +18,18 @@ internal sealed record Workload(
     /// <summary>The one that differs, where one does.</summary>
     public const int Odd = 3;
 
+    public static Workload Uniform { get; } =
+        new("uniform", static (r, _) => Exponential(r, 0.010), static _ => 8, static _ => 0, 5_000);
+
+    public static Workload OneSlow { get; } =
+        new("one worker 20x slow", static (r, w) => Exponential(r, w == Odd ? 0.200 : 0.010), static _ => 8, static _ => 0, 5_000);
+
     /// <summary>The arrival rates load the healthy workers to 60 … 70 %.</summary>
     public static IReadOnlyList<Workload> All { get; } =
     [
-        new("uniform", static (r, _) => Exponential(r, 0.010), static _ => 8, static _ => 0, 5_000),
+        Uniform,
         new("mixed 10/100/1000 ms", static (r, _) => r.NextDouble() switch { < 0.90 => 0.010, < 0.99 => 0.100, _ => 1.000 }, static _ => 8, static _ => 0, 1_900),
-        new("one worker 20x slow", static (r, w) => Exponential(r, w == Odd ? 0.200 : 0.010), static _ => 8, static _ => 0, 5_000),
+        OneSlow,
         new("capacities 1:2:4", static (r, _) => Exponential(r, 0.010), static w => Capacity(w) * 4, static _ => 0, 6_000),
         new("one worker fails 10 %", static (r, _) => Exponential(r, 0.010), static _ => 8, static w => w == Odd ? 0.10 : 0, 5_000),
     ];

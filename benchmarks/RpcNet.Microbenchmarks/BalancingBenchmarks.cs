@@ -14,7 +14,7 @@ public class BalancingBenchmarks
     private WorkerRegistry _registry = null!;
     private WorkerSelector _selector = null!;
 
-    [Params(3, 256)]
+    [Params(3, 100, 1000)]
     public int Workers { get; set; }
 
     [ParamsAllValues]
@@ -50,7 +50,7 @@ public class BalancingBenchmarks
     {
         yield return new ClusterSnapshot(default, [.. Enumerable.Range(0, Workers).Select(static i => new ClusterMember
         {
-            Id = new NodeId($"w{i:000}"),
+            Id = new NodeId($"w{i:0000}"),
             Generation = 1,
             Incarnation = 1,
             Address = new IPEndPoint(IPAddress.Loopback, 10_000 + i),

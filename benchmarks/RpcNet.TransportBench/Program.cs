@@ -2,15 +2,41 @@ using System.Globalization;
 using RpcNet.TransportBench;
 
 // Usage: dotnet run -c Release --project benchmarks/RpcNet.TransportBench -- [--seconds N] [--rounds N] [--scenarios a,b,…]
+//        … -- bare [--seconds N] [--rounds N]      the ngtcp2 engine beside a bare libngtcp2 loop
+//        … -- idle [--connections N]               what idle connections cost, and whether they answer
+//        dotnet run -c Release --project benchmarks/RpcNet.TransportBench -- faults [--help]
+if (args is ["faults", ..])
+{
+    if (args.Contains("--help"))
+    {
+        Console.WriteLine(FaultFigures.Usage);
+        return 0;
+    }
+
+    return await FaultFigures.RunAsync(Text, name => args.Contains(name));
+}
+
 var seconds = Number("--seconds", 2);
 var rounds = (int)Number("--rounds", 3);
 var wanted = Text("--scenarios")?.Split(',');
+
+if (args.FirstOrDefault() == "bare")
+{
+    await BareScenarios.RunAsync((int)Number("--rounds", 12), TimeSpan.FromSeconds(Number("--seconds", 1)));
+    return 0;
+}
 
 foreach (var engine in Engines.All())
 {
     Console.WriteLine(engine.Reason is { } reason ? $"{engine.Name}: skipped, {reason}" : $"{engine.Name}: {engine.Version}");
     if (engine.Reason is not null)
     {
+        continue;
+    }
+
+    if (args.FirstOrDefault() == "idle")
+    {
+        await IdleScenario.RunAsync(engine, (int)Number("--connections", 10_000));
         continue;
     }
 
@@ -34,6 +60,8 @@ foreach (var engine in Engines.All())
             $"  {name,-24} {median.Rate,12:N0} {median.Unit,-12} ({results[0].Rate:N0} … {results[^1].Rate:N0}), {median.CpuMicrosecondsPerOperation:N2} µs of CPU and {median.BytesPerOperation:N0} B per operation"));
     }
 }
+
+return 0;
 
 double Number(string name, double fallback) =>
     Text(name) is { } text ? double.Parse(text, CultureInfo.InvariantCulture) : fallback;

@@ -28,8 +28,16 @@ internal static class Scenarios
         }
 
         yield return ("bulk", (engine, time) => OnPairAsync(engine, (c, s) => BulkAsync(c, s, time)));
-        yield return ("handshakes", HandshakesAsync);
+        yield return ("handshakes-full", (engine, time) => HandshakesAsync(engine.Create(), engine.CreateFull?.Invoke() ?? engine.Create(), time));
+        yield return ("handshakes-resumed", (engine, time) =>
+        {
+            var transport = engine.Create();
+            return HandshakesAsync(transport, transport, time);
+        });
     }
+
+    public static (TransportListenerOptions Listener, Func<IPEndPoint, TransportConnectOptions> Connect) IdleOptions() =>
+        (ListenerOptions(), ConnectOptions);
 
     private static TransportListenerOptions ListenerOptions() => new()
     {
@@ -185,10 +193,9 @@ internal static class Scenarios
         };
     }
 
-    private static async Task<Result> HandshakesAsync(Engine engine, TimeSpan time)
+    private static async Task<Result> HandshakesAsync(ITransport server, ITransport transport, TimeSpan time)
     {
-        var transport = engine.Create();
-        await using var listener = await transport.ListenAsync(ListenerOptions());
+        await using var listener = await server.ListenAsync(ListenerOptions());
         using var stop = new CancellationTokenSource();
         var accepting = Task.Run(async () =>
         {

@@ -1,5 +1,4 @@
 using ClusterTutorial;
-using ClusterTutorial.Roles;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Serilog;
@@ -17,29 +16,14 @@ var builder = Host.CreateApplicationBuilder(new HostApplicationBuilderSettings
 });
 builder.Services.AddSerilog(logging => logging.ReadFrom.Configuration(builder.Configuration));
 
-TutorialSettings settings;
 try
 {
-    settings = TutorialSettings.Prepare(builder.Configuration);
+    TutorialApplication.Configure(builder);
 }
 catch (TutorialSettingsException e)
 {
     Console.Error.WriteLine($"error: {e.Message}");
     return 1;
-}
-
-builder.Services.AddSingleton(settings);
-switch (settings.Role)
-{
-    case TutorialRole.Director:
-        Director.Configure(builder);
-        break;
-    case TutorialRole.Worker:
-        Worker.Configure(builder);
-        break;
-    default:
-        Client.Configure(builder, settings);
-        break;
 }
 
 var host = builder.Build();

@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using System.Composition;
 using Microsoft.CodeAnalysis;
-using Microsoft.CodeAnalysis.CodeActions;
 using Microsoft.CodeAnalysis.CodeFixes;
 using Microsoft.CodeAnalysis.CSharp;
 using Microsoft.CodeAnalysis.CSharp.Syntax;
@@ -12,33 +11,16 @@ namespace RpcNet.Generators.CodeFixes;
 
 /// <summary>RPCNET001: adds <c>CancellationToken cancellationToken = default</c>.</summary>
 [ExportCodeFixProvider(LanguageNames.CSharp), Shared]
-public sealed class CancellationTokenFix : CodeFixProvider
+public sealed class CancellationTokenFix : NodeFix<MethodDeclarationSyntax>
 {
     /// <inheritdoc/>
     public override ImmutableArray<string> FixableDiagnosticIds => ["RPCNET001"];
 
-    /// <inheritdoc/>
-    public override FixAllProvider GetFixAllProvider() => WellKnownFixAllProviders.BatchFixer;
-
-    /// <inheritdoc/>
-    public override async Task RegisterCodeFixesAsync(CodeFixContext context)
-    {
-        var root = await context.Document.GetSyntaxRootAsync(context.CancellationToken).ConfigureAwait(false);
-        var method = root?.FindNode(context.Span).FirstAncestorOrSelf<MethodDeclarationSyntax>();
-
-        // Nothing can follow a params parameter.
-        if (method is null || method.ParameterList.Parameters.Any(p => p.Modifiers.Any(SyntaxKind.ParamsKeyword)))
-        {
-            return;
-        }
-
-        context.RegisterCodeFix(
-            CodeAction.Create(
-                "Add a CancellationToken parameter",
-                token => AddAsync(context.Document, method, token),
-                nameof(CancellationTokenFix)),
-            context.Diagnostics);
-    }
+    // Nothing can follow a params parameter.
+    private protected override Change? Find(Place place, MethodDeclarationSyntax node) =>
+        node.ParameterList.Parameters.Any(p => p.Modifiers.Any(SyntaxKind.ParamsKeyword))
+            ? null
+            : new("Add a CancellationToken parameter", token => AddAsync(place.Document, node, token));
 
     private static async Task<Document> AddAsync(
         Document document, MethodDeclarationSyntax method, CancellationToken cancellationToken)

@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using System.Composition;
 using Microsoft.CodeAnalysis;
-using Microsoft.CodeAnalysis.CodeActions;
 using Microsoft.CodeAnalysis.CodeFixes;
 using Microsoft.CodeAnalysis.CSharp;
 using Microsoft.CodeAnalysis.CSharp.Syntax;
@@ -15,31 +14,17 @@ namespace RpcNet.Generators.CodeFixes;
 /// bytes memory. An <c>out</c> parameter needs a decision.
 /// </summary>
 [ExportCodeFixProvider(LanguageNames.CSharp), Shared]
-public sealed class ParameterFix : CodeFixProvider
+public sealed class ParameterFix : NodeFix<ParameterSyntax>
 {
     /// <inheritdoc/>
     public override ImmutableArray<string> FixableDiagnosticIds => ["RPCNET003"];
 
-    /// <inheritdoc/>
-    public override FixAllProvider GetFixAllProvider() => WellKnownFixAllProviders.BatchFixer;
-
-    /// <inheritdoc/>
-    public override async Task RegisterCodeFixesAsync(CodeFixContext context)
-    {
-        var root = await context.Document.GetSyntaxRootAsync(context.CancellationToken).ConfigureAwait(false);
-        var model = await context.Document.GetSemanticModelAsync(context.CancellationToken).ConfigureAwait(false);
-        if (root?.FindNode(context.Span).FirstAncestorOrSelf<ParameterSyntax>() is { Parent: ParameterListSyntax list } parameter
-            && model?.GetDeclaredSymbol(parameter, context.CancellationToken) is { } symbol
-            && Fixed(list, parameter, symbol) is var (title, replacement))
-        {
-            context.RegisterCodeFix(
-                CodeAction.Create(
-                    title,
-                    _ => Task.FromResult(context.Document.WithSyntaxRoot(root.ReplaceNode(list, replacement))),
-                    nameof(ParameterFix) + title),
-                context.Diagnostics);
-        }
-    }
+    private protected override Change? Find(Place place, ParameterSyntax node) =>
+        node.Parent is ParameterListSyntax list
+        && place.Model.GetDeclaredSymbol(node, place.CancellationToken) is { } symbol
+        && Fixed(list, node, symbol) is var (title, replacement)
+            ? new(title, _ => place.ReplaceAsync(list, replacement))
+            : null;
 
     private static (string Title, ParameterListSyntax List)? Fixed(
         ParameterListSyntax list, ParameterSyntax parameter, IParameterSymbol symbol)

@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using System.Composition;
 using Microsoft.CodeAnalysis;
-using Microsoft.CodeAnalysis.CodeActions;
 using Microsoft.CodeAnalysis.CodeFixes;
 using Microsoft.CodeAnalysis.CSharp;
 using Microsoft.CodeAnalysis.CSharp.Syntax;
@@ -14,35 +13,17 @@ namespace RpcNet.Generators.CodeFixes;
 /// ValueTask&lt;T&gt;.
 /// </summary>
 [ExportCodeFixProvider(LanguageNames.CSharp), Shared]
-public sealed class ReturnTypeFix : CodeFixProvider
+public sealed class ReturnTypeFix : NodeFix<MethodDeclarationSyntax>
 {
     /// <inheritdoc/>
     public override ImmutableArray<string> FixableDiagnosticIds => ["RPCNET002"];
 
-    /// <inheritdoc/>
-    public override FixAllProvider GetFixAllProvider() => WellKnownFixAllProviders.BatchFixer;
-
-    /// <inheritdoc/>
-    public override async Task RegisterCodeFixesAsync(CodeFixContext context)
+    private protected override Change? Find(Place place, MethodDeclarationSyntax node)
     {
-        var root = await context.Document.GetSyntaxRootAsync(context.CancellationToken).ConfigureAwait(false);
-        var model = await context.Document.GetSemanticModelAsync(context.CancellationToken).ConfigureAwait(false);
-        var method = root?.FindNode(context.Span).FirstAncestorOrSelf<MethodDeclarationSyntax>();
-        if (method is null || model is null || Replacement(method, model) is not { } type)
-        {
-            return;
-        }
-
-        var annotated = type
+        var annotated = Replacement(node, place.Model)?
             .WithAdditionalAnnotations(Simplifier.Annotation, Simplifier.AddImportsAnnotation)
-            .WithTriviaFrom(method.ReturnType);
-        context.RegisterCodeFix(
-            CodeAction.Create(
-                "Make the method asynchronous",
-                _ => Task.FromResult(context.Document.WithSyntaxRoot(
-                    root!.ReplaceNode(method.ReturnType, annotated))),
-                nameof(ReturnTypeFix)),
-            context.Diagnostics);
+            .WithTriviaFrom(node.ReturnType);
+        return annotated is null ? null : new("Make the method asynchronous", _ => place.ReplaceAsync(node.ReturnType, annotated));
     }
 
     private static TypeSyntax? Replacement(MethodDeclarationSyntax method, SemanticModel model)

@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using System.Composition;
 using Microsoft.CodeAnalysis;
-using Microsoft.CodeAnalysis.CodeActions;
 using Microsoft.CodeAnalysis.CodeFixes;
 using Microsoft.CodeAnalysis.CSharp;
 using Microsoft.CodeAnalysis.CSharp.Syntax;
@@ -12,7 +11,7 @@ namespace RpcNet.Generators.CodeFixes;
 
 /// <summary>RPCNET004 and 007: gives the method a wire name of its own, after its first argument.</summary>
 [ExportCodeFixProvider(LanguageNames.CSharp), Shared]
-public sealed class WireNameFix : CodeFixProvider
+public sealed class WireNameFix : NodeFix<MethodDeclarationSyntax>
 {
     /// <inheritdoc/>
     public override ImmutableArray<string> FixableDiagnosticIds => ["RPCNET004", "RPCNET007"];
@@ -20,24 +19,15 @@ public sealed class WireNameFix : CodeFixProvider
     /// <summary>None: merged fixes could choose one name twice.</summary>
     public override FixAllProvider? GetFixAllProvider() => null;
 
-    /// <inheritdoc/>
-    public override async Task RegisterCodeFixesAsync(CodeFixContext context)
+    private protected override Change? Find(Place place, MethodDeclarationSyntax node)
     {
-        var root = await context.Document.GetSyntaxRootAsync(context.CancellationToken).ConfigureAwait(false);
-        var model = await context.Document.GetSemanticModelAsync(context.CancellationToken).ConfigureAwait(false);
-        if (root?.FindNode(context.Span).FirstAncestorOrSelf<MethodDeclarationSyntax>() is not { } method
-            || model?.GetDeclaredSymbol(method, context.CancellationToken) is not { } symbol)
+        if (place.Model.GetDeclaredSymbol(node, place.CancellationToken) is not { } symbol)
         {
-            return;
+            return null;
         }
 
         var name = Name(symbol);
-        context.RegisterCodeFix(
-            CodeAction.Create(
-                $"Name it \"{name}\" on the wire",
-                token => NameAsync(context.Document, method, name, token),
-                nameof(WireNameFix)),
-            context.Diagnostics);
+        return new($"Name it \"{name}\" on the wire", token => NameAsync(place.Document, node, name, token));
     }
 
     private static async Task<Document> NameAsync(

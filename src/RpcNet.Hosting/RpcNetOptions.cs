@@ -31,6 +31,9 @@ public sealed class RpcNetOptions
     /// <summary>How calls are served.</summary>
     public RpcNetServerOptions Server { get; set; } = new();
 
+    /// <summary>Compression of payloads.</summary>
+    public RpcNetCompressionOptions Compression { get; set; } = new();
+
     /// <summary>How this process takes part in its cluster; looked at only with AddCluster.</summary>
     public ClusterOptions Cluster { get; set; } = new();
 

@@ -116,7 +116,9 @@ public static class RpcNetServiceCollectionExtensions
         services.AddSingleton<RpcNetSettings>();
         services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton<IRpcTransportFactory>(static p => new TransportFactory(
-            p.GetRequiredService<ILoggerFactory>(), p.GetRequiredService<TimeProvider>()));
+            p.GetRequiredService<ILoggerFactory>(),
+            p.GetRequiredService<TimeProvider>(),
+            p.GetRequiredService<RpcNetSettings>().Options.Transport.Ngtcp2));
         services.TryAddSingleton(static p => p.GetRequiredService<IRpcTransportFactory>()
             .Create(p.GetRequiredService<RpcNetSettings>().Options.Transport.Engine));
         services.TryAddSingleton<IRpcCertificates, RpcCertificates>();
@@ -161,7 +163,8 @@ public static class RpcNetServiceCollectionExtensions
     private static RpcServer CreateServer(IServiceProvider provider)
     {
         var registration = provider.GetRequiredService<RpcNetRegistration>();
-        var options = provider.GetRequiredService<RpcNetSettings>().Options.Server;
+        var settings = provider.GetRequiredService<RpcNetSettings>().Options;
+        var options = settings.Server;
         var scopes = provider.GetRequiredService<IServiceScopeFactory>();
         var map = new RpcServiceMap();
         foreach (var add in registration.Services)
@@ -174,6 +177,7 @@ public static class RpcNetServiceCollectionExtensions
             new RpcServerOptions
             {
                 Limits = options.Limits.ToLimits(),
+                Compression = settings.Compression.ToCompression(),
                 MaxConcurrentCalls = options.MaxConcurrentCalls,
                 EnableDetailedErrors = options.EnableDetailedErrors,
                 Serializers = registration.Serializers,

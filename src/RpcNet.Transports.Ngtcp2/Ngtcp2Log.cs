@@ -23,4 +23,16 @@ internal static partial class Ngtcp2Log
 
     [LoggerMessage(3205, LogLevel.Error, "A connection from {RemoteEndPoint} cannot be accepted.")]
     public static partial void AcceptFailed(ILogger logger, IPEndPoint remoteEndPoint, Exception exception);
+
+    [LoggerMessage(3206, LogLevel.Debug, "{RemoteEndPoint} gets no session ticket: {Reason}")]
+    public static partial void TicketFailed(ILogger logger, IPEndPoint remoteEndPoint, string reason);
+
+    [LoggerMessage(3207, LogLevel.Warning, "{Count} more handshakes failed on {LocalEndPoint} within a short time; they are not logged one by one.")]
+    public static partial void MoreHandshakesFailed(ILogger logger, int count, IPEndPoint localEndPoint);
+
+    [LoggerMessage(
+        3208,
+        LogLevel.Warning,
+        "libngtcp2 {Version} is in use: {Warning}. Update it by the package manager, or by eng/native-prerequisites.sh on a developer's machine.")]
+    public static partial void Vulnerable(ILogger logger, string? version, string warning);
 }

@@ -8,8 +8,9 @@ namespace RpcNet.Transports.Ngtcp2;
 
 /// <summary>The QUIC engine over libngtcp2 and GnuTLS, for Linux machines without libmsquic.</summary>
 /// <remarks>
-/// Each listener has a thread of its own for socket I/O and protocol work, all outgoing connections of a transport share
-/// another; both end with what they serve. Continuations of the application run on the thread pool.
+/// Each listener has a thread of its own, or as many as <see cref="Ngtcp2TransportOptions.IoThreads"/> says, for socket
+/// I/O and protocol work; all outgoing connections of a transport share as many others. They end with what they serve. Continuations of the application run on its
+/// synchronization context, or on the thread pool where there is none.
 /// Certificates are judged on the thread pool while the handshake stands still: a client finishes it only when it accepts
 /// the server, a listener confirms it only when it accepts the client. A refused client thus sees
 /// <see cref="TransportError.AuthenticationFailed"/> from <see cref="ConnectAsync"/>; only towards another implementation
@@ -25,6 +26,7 @@ public sealed class Ngtcp2Transport : ITransport
     private readonly TimeProvider _timeProvider;
     private readonly byte[] _secret;
     private readonly ClientEndpoint _client;
+    private int _judged;
 
     /// <summary>Creates the engine. It loads no library before it is used.</summary>
     /// <param name="options">The engine's own options; null takes the defaults.</param>
@@ -54,6 +56,9 @@ public sealed class Ngtcp2Transport : ITransport
     /// <inheritdoc/>
     public string Name => "Ngtcp2";
 
+    /// <inheritdoc/>
+    public bool CompletesOnCallersContext => true;
+
     /// <summary>Whether the I/O thread of outgoing connections runs.</summary>
     internal bool HasClientThread => _client.HasThread;
 
@@ -68,7 +73,7 @@ public sealed class Ngtcp2Transport : ITransport
             return ValueTask.FromCanceled<ITransportListener>(cancellationToken);
         }
 
-        ThrowIfUnsupported();
+        CheckLibrary();
         return new ValueTask<ITransportListener>(new Listener(options, _options, _secret, _logger, _timeProvider));
     }
 
@@ -79,15 +84,20 @@ public sealed class Ngtcp2Transport : ITransport
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
         cancellationToken.ThrowIfCancellationRequested();
-        ThrowIfUnsupported();
+        CheckLibrary();
         return await _client.ConnectAsync(options, cancellationToken).ConfigureAwait(false);
     }
 
-    private static void ThrowIfUnsupported()
+    private void CheckLibrary()
     {
         if (UnsupportedReason is { } reason)
         {
             throw new TransportException(TransportError.EngineUnavailable, reason);
+        }
+
+        if (Interlocked.Exchange(ref _judged, 1) == 0 && KnownVulnerability.Warning is { } warning)
+        {
+            Ngtcp2Log.Vulnerable(_logger, LibraryVersion, warning);
         }
     }
 }

@@ -15,6 +15,7 @@ internal static class Rules
         ["RpcNet.Cluster"] = ["RpcNet.Abstractions", "RpcNet.Core"],
         ["RpcNet.Hosting"] = ["RpcNet.Abstractions", "RpcNet.Core", "RpcNet.Cluster", "RpcNet.Transports.Ngtcp2"],
         ["RpcNet.Testing"] = ["RpcNet.Abstractions", "RpcNet.Core", "RpcNet.Cluster", "RpcNet.Hosting"],
+        ["RpcNet.Serialization.MessagePack"] = ["RpcNet.Abstractions"],
     };
 
     /// <summary>What assemblies other than the framework's own may be referred to, by assembly.</summary>
@@ -26,6 +27,7 @@ internal static class Rules
         ["RpcNet.Cluster"] = ["PolyType", "Nerdbank.MessagePack", "Microsoft.Extensions.Logging.Abstractions"],
         ["RpcNet.Hosting"] = ["Microsoft.Extensions."],
         ["RpcNet.Testing"] = ["Microsoft.Extensions."],
+        ["RpcNet.Serialization.MessagePack"] = ["MessagePack"],
     };
 
     public static IEnumerable<string> ReferencesAgainstTheArrows(string assembly, IEnumerable<string> references) => references

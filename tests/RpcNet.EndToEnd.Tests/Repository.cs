@@ -11,8 +11,7 @@ internal static class Repository
     /// <summary>"Debug" or "Release": what these tests were built as.</summary>
     public static string Configuration { get; } = new DirectoryInfo(AppContext.BaseDirectory).Parent!.Name;
 
-    public static string SampleExecutable { get; } = Path.Combine(
-        Root, "samples", "ClusterTutorial", "bin", Configuration, "net10.0", OperatingSystem.IsWindows() ? "ClusterTutorial.exe" : "ClusterTutorial");
+    public static string SampleExecutable { get; } = Executable("samples", "ClusterTutorial");
 
     /// <summary>A loopback UDP port that nobody uses at this moment.</summary>
     public static int FreePort()
@@ -21,6 +20,10 @@ internal static class Repository
         socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         return ((IPEndPoint)socket.LocalEndPoint!).Port;
     }
+
+    /// <summary>What a project in <paramref name="folder"/> was built to.</summary>
+    public static string Executable(string folder, string project) => Path.Combine(
+        Root, folder, project, "bin", Configuration, "net10.0", OperatingSystem.IsWindows() ? $"{project}.exe" : project);
 
     private static string FindRoot()
     {

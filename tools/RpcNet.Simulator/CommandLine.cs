@@ -5,13 +5,13 @@ using RpcNet.Testing.Simulation.Scenarios;
 namespace RpcNet.Simulator;
 
 /// <summary>What the command line asks for.</summary>
-internal sealed record CommandLine(string Scenario, int? Nodes, (int From, int To) Seeds, double? Minutes, double? Loss, int Ticks, string? Json)
+internal sealed record CommandLine(string Scenario, int? Nodes, (int From, int To) Seeds, double? Minutes, double? Loss, int Ticks, string? Json, string? Add, string? Svg)
 {
     public static bool TryParse(string[] args, [NotNullWhen(true)] out CommandLine? command, out string? error)
     {
         command = null;
         error = null;
-        var parsed = new CommandLine(string.Empty, null, (1, 10), null, null, 5000, null);
+        var parsed = new CommandLine(string.Empty, null, (1, 10), null, null, 5000, null, null, null);
         for (var i = 0; i < args.Length; i += 2)
         {
             if (i + 1 >= args.Length)
@@ -32,6 +32,8 @@ internal sealed record CommandLine(string Scenario, int? Nodes, (int From, int T
                     "--loss" => parsed with { Loss = double.Parse(value, CultureInfo.InvariantCulture) },
                     "--ticks" => parsed with { Ticks = int.Parse(value, CultureInfo.InvariantCulture) },
                     "--json" => parsed with { Json = value },
+                    "--svg" => parsed with { Svg = value },
+                    "--add" => File.Exists(value) ? parsed with { Add = value } : throw new FormatException("there is no such file"),
                     _ => throw new FormatException($"{args[i]} is no option"),
                 };
             }
@@ -42,7 +44,7 @@ internal sealed record CommandLine(string Scenario, int? Nodes, (int From, int T
             }
         }
 
-        if (parsed.Scenario is not "sweep" && !RpcNet.Testing.Simulation.Scenarios.Scenario.All.Any(s => s.Name == parsed.Scenario))
+        if (parsed.Scenario is not ("sweep" or "plots") && !RpcNet.Testing.Simulation.Scenarios.Scenario.All.Any(s => s.Name == parsed.Scenario))
         {
             error = parsed.Scenario.Length == 0 ? null : $"there is no scenario '{parsed.Scenario}'";
             return false;
@@ -51,6 +53,12 @@ internal sealed record CommandLine(string Scenario, int? Nodes, (int From, int T
         if (parsed is { Nodes: < 2 } or { Minutes: <= 0 } or { Loss: < 0 or >= 1 } or { Ticks: < 100 } || parsed.Seeds.From > parsed.Seeds.To)
         {
             error = "--nodes must be at least 2, --minutes above 0, --loss from 0 to below 1, --ticks at least 100, --seeds A..B with A <= B";
+            return false;
+        }
+
+        if (parsed.Scenario == "plots" != parsed.Svg is not null)
+        {
+            error = "--scenario plots and --svg DIRECTORY go together";
             return false;
         }
 
@@ -66,7 +74,8 @@ internal sealed record CommandLine(string Scenario, int? Nodes, (int From, int T
             output.WriteLine($"error: {error}");
         }
 
-        output.WriteLine("usage: --scenario NAME [--nodes N] [--seeds A..B] [--minutes M] [--loss P] [--ticks T] [--json FILE]");
+        output.WriteLine("usage: --scenario NAME [--nodes N] [--seeds A..B] [--minutes M] [--loss P] [--ticks T] [--json FILE] [--add FILE]");
+        output.WriteLine("  --json writes the figures and all values behind them; --add takes those values of an earlier run into the figures");
         foreach (var scenario in RpcNet.Testing.Simulation.Scenarios.Scenario.All)
         {
             var d = scenario.Defaults;
@@ -74,6 +83,7 @@ internal sealed record CommandLine(string Scenario, int? Nodes, (int From, int T
         }
 
         output.WriteLine($"  {"sweep",-10} random faults on small clusters, invariants checked after each step (by default 5,000 ticks)");
+        output.WriteLine($"  {"plots",-10} detection time, dissemination and message load against the number of nodes, as pictures in --svg DIRECTORY");
         return error is null ? 0 : 2;
     }
 

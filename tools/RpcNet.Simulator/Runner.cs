@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Text.Json;
 using RpcNet.Testing.Simulation;
 using RpcNet.Testing.Simulation.Scenarios;
 
@@ -11,6 +10,11 @@ internal static class Runner
 {
     public static int Run(CommandLine command)
     {
+        if (command.Svg is { } directory)
+        {
+            return Plots.Draw(directory, command.Seeds, command.Nodes ?? 1024);
+        }
+
         var clock = Stopwatch.StartNew();
         var samples = new Samples();
         var scenario = Scenario.All.FirstOrDefault(s => s.Name == command.Scenario);
@@ -53,11 +57,27 @@ internal static class Runner
             }
         });
 
+        var seeds = $"{command.Seeds.From}..{command.Seeds.To}";
+        if (command.Add is { } earlier)
+        {
+            var document = RunFile.Read(earlier);
+            if (document.Scenario != command.Scenario || document.Nodes != parameters.Nodes || document.Minutes != parameters.Minutes || document.Loss != parameters.Loss)
+            {
+                Console.Error.WriteLine($"error: {earlier} is of another scenario or other parameters");
+                return 2;
+            }
+
+            samples.Merge(document.ToSamples());
+            total = samples.Count("violations");
+            seeds = $"{document.Seeds}, {seeds}";
+        }
+
         var figures = scenario is null ? SummarizeSweep(samples, total) : [.. scenario.Summarize(parameters, samples)];
         Print(figures, samples, clock.Elapsed);
         if (command.Json is { } path)
         {
-            WriteJson(path, command, parameters, figures, samples, clock.Elapsed);
+            RunFile.Write(path, command.Scenario, seeds, parameters, figures, samples, clock.Elapsed);
+            Console.WriteLine($"  figures written to {path}");
         }
 
         return figures.Any(f => f.IsMet == false) ? 1 : 0;
@@ -117,30 +137,5 @@ internal static class Runner
         }
 
         Console.WriteLine($"  trace {samples.TraceHash:x16}, {elapsed.TotalSeconds:0.0} s");
-    }
-
-    private static void WriteJson(string path, CommandLine command, ScenarioParameters parameters, Figure[] figures, Samples samples, TimeSpan elapsed)
-    {
-        var document = new
-        {
-            scenario = command.Scenario,
-            nodes = parameters.Nodes,
-            minutes = parameters.Minutes,
-            loss = parameters.Loss,
-            seeds = $"{command.Seeds.From}..{command.Seeds.To}",
-            traceHash = samples.TraceHash.ToString("x16", CultureInfo.InvariantCulture),
-            elapsedSeconds = elapsed.TotalSeconds,
-            figures = figures.Select(f => new
-            {
-                name = f.Name,
-                value = double.IsFinite(f.Value) ? f.Value : (double?)null,
-                unit = f.Unit,
-                target = f.Target?.ToString(),
-                met = f.IsMet,
-            }),
-            notes = samples.Notes,
-        };
-        File.WriteAllText(path, JsonSerializer.Serialize(document, new JsonSerializerOptions { WriteIndented = true }));
-        Console.WriteLine($"  figures written to {path}");
     }
 }

@@ -23,7 +23,8 @@ internal static class Worker
 }
 
 /// <summary>Processes tasks: waits as long as real work would take, and echoes the data.</summary>
-internal sealed class ComputeService(TutorialSettings settings, FinishedTasks finished, ILogger<ComputeService> logger) : ICompute
+internal sealed class ComputeService(
+    TutorialSettings settings, FinishedTasks finished, TimeProvider time, ILogger<ComputeService> logger) : ICompute
 {
     public async ValueTask<ComputeResult> ProcessTaskAsync(string taskId, byte[] data, CancellationToken cancellationToken)
     {
@@ -33,7 +34,7 @@ internal sealed class ComputeService(TutorialSettings settings, FinishedTasks fi
         }
 
         logger.LogInformation("📋 [{Label}] Processing task: {TaskId}", settings.WorkerLabel, taskId);
-        await Task.Delay(settings.WorkTime, cancellationToken);
+        await Task.Delay(settings.WorkTime, time, cancellationToken);
         return finished.Add(new ComputeResult(taskId, data, settings.WorkerLabel));
     }
 }

@@ -33,6 +33,7 @@ public sealed partial class ClusterClient
 
             RoutingMetrics.Hedges.Add(1);
             RoutingLog.Hedged(_logger, method.FullName, first.Worker.Label, second.Worker.Label, delay);
+            _registry.OnDecision(RoutingDecisionKind.Hedged, second.Worker, method.FullName, $"{first.Worker.Label} has not answered");
             hedge = AttemptAsync(call, second, method, request, attempts.Token).AsTask();
             var winner = await Task.WhenAny(primary, hedge).ConfigureAwait(false);
             if (!winner.IsCompletedSuccessfully)
@@ -70,7 +71,7 @@ public sealed partial class ClusterClient
                 return true;
             }
 
-            RoutingMetrics.RetriesRefused.Add(1);
+            OnRetryRefused(method, first.Worker, $"{first.Worker.Label} has not answered");
             second.Dispose();
             return false;
         }

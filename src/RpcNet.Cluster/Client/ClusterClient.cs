@@ -134,6 +134,7 @@ public sealed partial class ClusterClient : RpcInvoker
         {
             if (call.TrySelect(_selector, out var lease))
             {
+                RoutingLog.Selected(_logger, call.Method.FullName, lease.Worker.Label, lease.Worker.Address);
                 return lease;
             }
 
@@ -208,7 +209,9 @@ public sealed partial class ClusterClient : RpcInvoker
 
         if (ClusterCall.WasNotSent(fault))
         {
+            RoutingMetrics.Failovers.Add(1);
             RoutingLog.FailedOver(_logger, call.Method.FullName, worker.Label, worker.Address, fault.Message);
+            _registry.OnDecision(RoutingDecisionKind.FailedOver, worker, call.Method.FullName, fault.Message);
             return true;
         }
 
@@ -225,14 +228,21 @@ public sealed partial class ClusterClient : RpcInvoker
 
         if (!_budget.TryTake())
         {
-            RoutingMetrics.RetriesRefused.Add(1);
             RoutingLog.RetryRefused(_logger, call.Method.FullName, fault.Message);
+            OnRetryRefused(call.Method, worker, fault.Message);
             return false;
         }
 
         RoutingMetrics.Retries.Add(1);
         RoutingLog.Retried(_logger, call.Method.FullName, worker.Label, worker.Address, fault.Message);
+        _registry.OnDecision(RoutingDecisionKind.Retried, worker, call.Method.FullName, fault.Message);
         return true;
+    }
+
+    private void OnRetryRefused(RpcMethod method, Worker worker, string reason)
+    {
+        RoutingMetrics.RetriesRefused.Add(1);
+        _registry.OnDecision(RoutingDecisionKind.RetryRefused, worker, method.FullName, reason);
     }
 
     /// <summary>Whether the fault says something of the worker rather than of the request.</summary>

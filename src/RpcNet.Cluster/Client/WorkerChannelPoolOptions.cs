@@ -7,6 +7,10 @@ public sealed class WorkerChannelPoolOptions
     /// <value>1 … 100,000; default 1,024.</value>
     public int MaxChannels { get; set; } = 1024;
 
+    /// <summary>Connections to each worker, over which its calls are spread. Takes effect where the host makes the channels.</summary>
+    /// <value>1 … 64; default 1.</value>
+    public int Connections { get; set; } = 1;
+
     /// <summary>Workers that come are connected to before the first call while no more than this many are connected.</summary>
     /// <value>0 … 100,000; default 64.</value>
     public int WarmChannels { get; set; } = 64;
@@ -25,6 +29,11 @@ public sealed class WorkerChannelPoolOptions
         if (MaxChannels is < 1 or > 100_000)
         {
             yield return $"{section}:MaxChannels is {MaxChannels}; it must be from 1 to 100000.";
+        }
+
+        if (Connections is < 1 or > 64)
+        {
+            yield return $"{section}:Connections is {Connections}; it must be from 1 to 64.";
         }
 
         if (WarmChannels is < 0 or > 100_000)

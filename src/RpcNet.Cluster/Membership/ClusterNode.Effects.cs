@@ -16,6 +16,8 @@ public sealed partial class ClusterNode : ISwimEffects
 
     void ISwimEffects.Send(IPEndPoint to, SwimMessage message) => _connections.Send(to, SwimCodec.Encode(message));
 
+    bool ISwimEffects.IsHeldUp(IPEndPoint to) => _connections.IsHeldUp(to);
+
     void ISwimEffects.Changed(MemberEntry entry) => _viewChanged = true;
 
     void ISwimEffects.ResolveSeeds()

@@ -32,18 +32,24 @@ public sealed partial class ClusterNode
     /// Serves one inbound connection of ALPN <see cref="ClusterProtocol.Alpn"/> until it ends or the token is cancelled; then the
     /// connection is disposed. Never throws for what the peer does.
     /// </summary>
-    public async Task HandleConnectionAsync(ITransportConnection connection, CancellationToken cancellationToken = default)
+    public Task HandleConnectionAsync(ITransportConnection connection, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(connection);
+        return _thread is null ? ServeAsync(connection, cancellationToken) : _thread.RunAsync(() => ServeAsync(connection, cancellationToken));
+    }
+
+    // Awaits here keep the context that they find, so that on the gossip's own thread they stay there.
+    private async Task ServeAsync(ITransportConnection connection, CancellationToken cancellationToken)
+    {
         var peer = connection.RemoteEndPoint;
         var streams = new HashSet<Task>();
-        await using (connection.ConfigureAwait(false))
+        await using (connection.ConfigureAwait(true))
         {
             try
             {
                 while (true)
                 {
-                    var stream = await connection.AcceptStreamAsync(cancellationToken).ConfigureAwait(false);
+                    var stream = await connection.AcceptStreamAsync(cancellationToken).ConfigureAwait(true);
                     var reading = ReadMessageAsync(stream, peer, cancellationToken);
                     if (!reading.IsCompleted)
                     {
@@ -62,19 +68,19 @@ public sealed partial class ClusterNode
             }
         }
 
-        await Task.WhenAll(streams).ConfigureAwait(false);
+        await Task.WhenAll(streams).ConfigureAwait(true);
     }
 
     private async Task ReadMessageAsync(ITransportStream stream, IPEndPoint peer, CancellationToken cancellationToken)
     {
         Interlocked.Increment(ref _reading);
-        await using (stream.ConfigureAwait(false))
+        await using (stream.ConfigureAwait(true))
         {
             var buffer = ArrayPool<byte>.Shared.Rent(2048);
             var length = 0;
             try
             {
-                while (await stream.ReadAsync(buffer.AsMemory(length), cancellationToken).ConfigureAwait(false) is var read and > 0)
+                while (await stream.ReadAsync(buffer.AsMemory(length), cancellationToken).ConfigureAwait(true) is var read and > 0)
                 {
                     length += read;
                     if (length > SwimCodec.MaxMessageBytes)

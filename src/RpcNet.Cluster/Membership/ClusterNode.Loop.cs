@@ -36,6 +36,9 @@ public sealed partial class ClusterNode
     /// <summary>Inputs not handled yet, messages half read, sends under way, events not taken: none of them means that nothing happens until time passes.</summary>
     internal int Busy => Volatile.Read(ref _pendingInputs) + Volatile.Read(ref _reading) + _connections.Active + _hub.Backlog;
 
+    /// <summary>How much of <see cref="Busy"/> waits for a peer to answer a connect, which a dead one never does.</summary>
+    internal int Dialling => _connections.Dialling;
+
     private void Post(Input input) => TryPost(input);
 
     private bool TryPost(Input input)
@@ -55,7 +58,7 @@ public sealed partial class ClusterNode
         var reader = _mailbox.Reader;
         try
         {
-            while (await reader.WaitToReadAsync().ConfigureAwait(false))
+            while (await reader.WaitToReadAsync().ConfigureAwait(true))
             {
                 var handled = 0;
                 while (reader.TryRead(out var input))
@@ -143,12 +146,20 @@ public sealed partial class ClusterNode
             return;
         }
 
-        var due = next - Now;
-        _timer!.Change(due > TimeSpan.Zero ? Ceiling(due) : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+        var due = Ceiling(next - Now);
+        if (_thread is not null)
+        {
+            _thread.WakeIn(due);
+        }
+        else
+        {
+            _timer!.Change(due, Timeout.InfiniteTimeSpan);
+        }
     }
 
     /// <summary>Timers count whole milliseconds and cut the rest; waking before the time would only mean waking twice.</summary>
-    private static TimeSpan Ceiling(TimeSpan due) => TimeSpan.FromMilliseconds(Math.Ceiling(due.TotalMilliseconds));
+    private static TimeSpan Ceiling(TimeSpan due) =>
+        due > TimeSpan.Zero ? TimeSpan.FromMilliseconds(Math.Ceiling(due.TotalMilliseconds)) : TimeSpan.Zero;
 
     private void ReportLoss(IPEndPoint address) => Post(new Input(InputKind.Doubt) { Address = address });
 

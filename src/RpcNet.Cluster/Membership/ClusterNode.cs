@@ -38,6 +38,7 @@ public sealed partial class ClusterNode : IClusterMembership, IAsyncDisposable
     private volatile ClusterMember _local;
     private FrozenDictionary<string, string> _tags;
     private SwimMachine? _machine;
+    private readonly GossipThread? _thread;
     private ITimer? _timer;
     private Task _loop = Task.CompletedTask;
     private Task? _disposal;
@@ -73,7 +74,12 @@ public sealed partial class ClusterNode : IClusterMembership, IAsyncDisposable
         _id = new NodeId(options.NodeId ?? string.Create(CultureInfo.InvariantCulture, $"node-{_random.NextInt64():x}"));
         _epoch = _time.GetTimestamp();
         _hub = new EventHub(options.EventBufferSize, _time);
-        _connections = new GossipConnections(transport, connectOptions, options.Connections, _time, _logger, ReportLoss);
+        if (transport.CompletesOnCallersContext && _time == TimeProvider.System)
+        {
+            _thread = new GossipThread($"gossip {_id}", _time, () => Post(new Input(InputKind.Tick)));
+        }
+
+        _connections = new GossipConnections(transport, connectOptions, options.Connections, _time, _logger, RunApart, ReportLoss);
         _tags = options.Tags.ToFrozenDictionary(StringComparer.Ordinal);
         _seeds = [.. options.Seeds];
         _local = new ClusterMember
@@ -129,9 +135,14 @@ public sealed partial class ClusterNode : IClusterMembership, IAsyncDisposable
             _machine = new SwimMachine(_options, identity, address, _tags, _random, this);
             ClusterLog.Started(_logger, _id, identity.Generation, _options.ClusterName, address);
             RefreshView();
-            _timer = _time.CreateTimer(static state => ((ClusterNode)state!).Post(new Input(InputKind.Tick)), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+            if (_thread is null)
+            {
+                _timer = _time.CreateTimer(static state => ((ClusterNode)state!).Post(new Input(InputKind.Tick)), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+            }
+
+            MembershipMetrics.Add(this);
             Post(new Input(InputKind.Start));
-            _loop = Task.Run(RunAsync, CancellationToken.None);
+            _loop = RunApart(RunAsync);
         }
 
         return ValueTask.CompletedTask;
@@ -293,6 +304,7 @@ public sealed partial class ClusterNode : IClusterMembership, IAsyncDisposable
     {
         // The caller holds the lock until the first await.
         await Task.Yield();
+        MembershipMetrics.Remove(this);
         _mailbox.Writer.TryComplete();
         await _stop.CancelAsync().ConfigureAwait(false);
         await _loop.ConfigureAwait(false);
@@ -307,8 +319,12 @@ public sealed partial class ClusterNode : IClusterMembership, IAsyncDisposable
         _left.TrySetResult();
         _seedAnswered.TrySetException(new ObjectDisposedException(nameof(ClusterNode)));
         _ = _seedAnswered.Task.Exception;
+        _thread?.Stop();
         _stop.Dispose();
     }
+
+    /// <summary>Runs this on the gossip's own thread where there is one; where the engine needs the pool, that thread would gain nothing.</summary>
+    private Task RunApart(Func<Task> action) => _thread is null ? Task.Run(action) : _thread.RunAsync(action);
 
     private IPEndPoint AddressToAdvertise(IPEndPoint listening)
     {

@@ -78,11 +78,15 @@ internal sealed class HeartbeatMonitor
 
     /// <summary>
     /// The share of the heartbeats sent within the window that arrived, or null while the member has been watched for less.
+    /// What is older than the window is forgotten.
     /// </summary>
     public double? ArrivedShare(NodeId id, TimeSpan now, TimeSpan window) =>
         _watches.TryGetValue(id, out var watch) && now - watch.Estimator.Since >= window
             ? watch.CountSince(now - window) / Math.Floor(window / _options.HeartbeatInterval)
             : null;
+
+    /// <summary>When the last heartbeat came, or null while the member is not watched or sent only one.</summary>
+    public TimeSpan? LastHeartbeat(NodeId id) => _watches.TryGetValue(id, out var watch) ? watch.LastArrival : null;
 
     public double? Phi(NodeId id, TimeSpan now) =>
         _watches.TryGetValue(id, out var watch) ? watch.Estimator.Phi(now) : null;
@@ -118,6 +122,8 @@ internal sealed class HeartbeatMonitor
 
         public TimeSpan QuietUntil { get; private set; } = now;
 
+        public TimeSpan? LastArrival { get; private set; }
+
         public void BackOff(TimeSpan now)
         {
             QuietUntil = now + _quiet;
@@ -126,6 +132,7 @@ internal sealed class HeartbeatMonitor
 
         public void Count(TimeSpan now)
         {
+            LastArrival = now;
             _arrivals.Enqueue(now);
             if (_arrivals.Count > MaxArrivals)
             {

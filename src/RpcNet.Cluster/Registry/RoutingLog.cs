@@ -30,6 +30,9 @@ internal static partial class RoutingLog
     [LoggerMessage(4011, LogLevel.Debug, "A call for '{Expression}' was shed: all workers are full")]
     public static partial void Shed(ILogger logger, TagExpression expression);
 
+    [LoggerMessage(4012, LogLevel.Information, "A client could not reach worker {Label}, which stays: {Reporters} of the {Quorum} clients that it takes have said so ({Reason})")]
+    public static partial void Reported(ILogger logger, string label, int reporters, int quorum, string reason);
+
     [LoggerMessage(4020, LogLevel.Debug, "The load of worker {Label} at {Address} is unknown for now: {Reason}")]
     public static partial void LoadWatchFailed(ILogger logger, string label, IPEndPoint address, string reason);
 
@@ -44,6 +47,9 @@ internal static partial class RoutingLog
 
     [LoggerMessage(4032, LogLevel.Error, "Closing the connection to worker {Label} failed")]
     public static partial void ChannelDisposalFailed(ILogger logger, string label, Exception exception);
+
+    [LoggerMessage(4039, LogLevel.Trace, "{Method} goes to worker {Label} at {Address}")]
+    public static partial void Selected(ILogger logger, string method, string label, IPEndPoint address);
 
     [LoggerMessage(4040, LogLevel.Debug, "{Method} goes on to another worker: {Label} at {Address} was not reached ({Reason})")]
     public static partial void FailedOver(ILogger logger, string method, string label, IPEndPoint address, string reason);

@@ -17,6 +17,9 @@ public sealed class Worker
     private volatile bool _warming;
     private volatile bool _released;
     private int _reportedByOthers;
+    private int _expectedOfOthers;
+    private double _meanOfOthers;
+    private long _reportedAt;
     private int _handedOver;
     private double _capacity = 1;
 
@@ -54,7 +57,9 @@ public sealed class Worker
     /// Calls in progress at the worker, whoever made them: what the worker reported last, with the local calls exact. Never
     /// negative.
     /// </summary>
-    public int InFlight => _released ? 0 : Math.Max(0, Volatile.Read(ref _loads[Slot]));
+    public int InFlight => _released
+        ? 0
+        : Math.Max(0, Volatile.Read(ref _loads[Slot]) - Volatile.Read(ref _expectedOfOthers) + Volatile.Read(ref _reportedByOthers));
 
     /// <summary>
     /// The same as <see cref="InFlight"/>, under the name that least-connections balancing gives it. Connections that carry no
@@ -63,7 +68,7 @@ public sealed class Worker
     public int ActiveConnections => InFlight;
 
     /// <summary>Calls in progress that this process made.</summary>
-    public int LocalInFlight => _released ? 0 : Math.Max(0, Volatile.Read(ref _loads[Slot]) - Volatile.Read(ref _reportedByOthers));
+    public int LocalInFlight => _released ? 0 : Math.Max(0, Volatile.Read(ref _loads[Slot]) - Volatile.Read(ref _expectedOfOthers));
 
     /// <summary>RPC connections open at the worker when it last reported; 0 before.</summary>
     public int OpenConnections => Load?.Connections ?? 0;
@@ -129,14 +134,28 @@ public sealed class Worker
     /// Takes over a report. What others have in progress is its total less the local calls at this moment; a call that was
     /// on its way is attributed wrongly until the next report. The caller serializes.
     /// </summary>
-    internal void Apply(LoadReport report)
+    /// <remarks>
+    /// Clients that all go by the same report all run to the worker that was least loaded a moment ago, and overload it until
+    /// the next one. Who makes calls itself therefore expects of the others what they had on average over the last second, and
+    /// rounds that at random, so that no two clients see the same picture; its own calls it counts exactly. Who makes none, as
+    /// a director, is told the load for its decisions and goes by the report as it is.
+    /// </remarks>
+    /// <param name="now">Timestamp.</param>
+    /// <param name="ticksOfMean">The time constant of the average, in timestamp units.</param>
+    internal void Apply(LoadReport report, long now, double ticksOfMean, RandomSource random)
     {
+        var isFirst = Load is null;
         Load = report;
         ReportedPhase = report.Phase;
         UpdateCapacity();
         var handedOver = Interlocked.Exchange(ref _handedOver, 0);
-        var local = Volatile.Read(ref _loads[Slot]) - _reportedByOthers - handedOver;
-        SetReportedByOthers(Math.Max(0, report.InFlight - Math.Max(0, local)), handedOver);
+        var local = Volatile.Read(ref _loads[Slot]) - _expectedOfOthers - handedOver;
+        var others = Math.Max(0, report.InFlight - Math.Max(0, local));
+        var weight = isFirst ? 1 : 1 - Math.Exp((_reportedAt - now) / ticksOfMean);
+        _meanOfOthers += (others - _meanOfOthers) * weight;
+        _reportedAt = now;
+        var makesCalls = Health.Ewma.Milliseconds > 0;
+        SetOthers(others, makesCalls ? (int)(_meanOfOthers + random.NextDouble()) : others, handedOver);
     }
 
     /// <summary>
@@ -147,7 +166,7 @@ public sealed class Worker
     {
         Load = null;
         UpdateCapacity();
-        SetReportedByOthers(0, Interlocked.Exchange(ref _handedOver, 0));
+        SetOthers(reported: 0, expected: 0, Interlocked.Exchange(ref _handedOver, 0));
     }
 
     /// <summary>Whether nothing counts in the slot any more; then it may serve another worker. The caller serializes.</summary>
@@ -157,10 +176,11 @@ public sealed class Worker
         return _released = Volatile.Read(ref _loads[Slot]) == 0;
     }
 
-    private void SetReportedByOthers(int count, int handedOver)
+    private void SetOthers(int reported, int expected, int handedOver)
     {
-        var change = count - _reportedByOthers - handedOver;
-        Volatile.Write(ref _reportedByOthers, count);
+        var change = expected - _expectedOfOthers - handedOver;
+        Volatile.Write(ref _reportedByOthers, reported);
+        Volatile.Write(ref _expectedOfOthers, expected);
         if (change != 0)
         {
             Interlocked.Add(ref _loads[Slot], change);

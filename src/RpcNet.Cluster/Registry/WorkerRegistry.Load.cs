@@ -9,6 +9,9 @@ public sealed partial class WorkerRegistry
     private static readonly TimeSpan MaxWatchPause = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan RefusedWatchPause = TimeSpan.FromSeconds(30);
 
+    /// <summary>The time constant over which other callers' load is averaged: many reports, and yet no slower than ejection.</summary>
+    private static readonly TimeSpan MeanLoadTime = TimeSpan.FromSeconds(1);
+
     private readonly ConcurrentDictionary<Worker, (CancellationTokenSource Stop, Task Watching)> _watches = new(ReferenceEqualityComparer.Instance);
 
     /// <summary>Takes a load report over; one that is not newer than the last is ignored.</summary>
@@ -23,7 +26,7 @@ public sealed partial class WorkerRegistry
             }
 
             var (phase, capacity) = (worker.ReportedPhase, worker.Capacity);
-            worker.Apply(report);
+            worker.Apply(report, _time.GetTimestamp(), MeanLoadTime.TotalSeconds * _time.TimestampFrequency, _random);
             if (worker.ReportedPhase == phase && worker.Capacity == capacity)
             {
                 return;

@@ -212,6 +212,11 @@ public sealed partial class WorkerRegistry
             WorkerAdded?.Invoke(this, new WorkerChange(worker, worker.State, Reason: null));
         }
 
+        foreach (var (worker, reason) in notices.Ejected)
+        {
+            OnDecision(RoutingDecisionKind.Ejected, worker, method: null, reason);
+        }
+
         foreach (var (worker, state, reason) in notices.Changed)
         {
             RoutingLog.WorkerStateChanged(_logger, worker.Label, worker.Address, state, reason ?? "by its own or its peers' word");
@@ -227,5 +232,7 @@ public sealed partial class WorkerRegistry
         public List<(Worker Worker, string Reason, bool Failed)> Removed { get; } = [];
 
         public List<(Worker Worker, WorkerState State, string? Reason)> Changed { get; } = [];
+
+        public List<(Worker Worker, string Reason)> Ejected { get; } = [];
     }
 }

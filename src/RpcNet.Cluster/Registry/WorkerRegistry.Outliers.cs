@@ -37,6 +37,18 @@ public sealed partial class WorkerRegistry
         return share >= 1 || _random.NextDouble() < share;
     }
 
+    /// <summary>A client of this director could not reach a worker; it is ejected once enough different ones say so.</summary>
+    internal void OnReported(Worker worker, int reporters, int quorum, string reason)
+    {
+        if (reporters >= quorum)
+        {
+            Eject(worker, $"{reporters} clients could not reach it ({reason})");
+            return;
+        }
+
+        RoutingLog.Reported(_logger, worker.Label, reporters, quorum, reason);
+    }
+
     private void Eject(Worker worker, string reason)
     {
         var notices = new Notices();
@@ -80,7 +92,9 @@ public sealed partial class WorkerRegistry
         health.IsEjected = true;
         health.IsSlow = isSlow;
         RoutingMetrics.Ejections.Add(1);
-        UpdateState(worker, $"{reason}; for {pause.TotalSeconds:0.#} s", notices);
+        reason = $"{reason}; for {pause.TotalSeconds:0.#} s";
+        notices.Ejected.Add((worker, reason));
+        UpdateState(worker, reason, notices);
         return true;
     }
 
@@ -133,5 +147,6 @@ public sealed partial class WorkerRegistry
     {
         RoutingMetrics.Shed.Add(1);
         RoutingLog.Shed(_logger, selector.Expression);
+        OnDecision(RoutingDecisionKind.Shed, worker: null, method: null, selector.Expression.ToString());
     }
 }

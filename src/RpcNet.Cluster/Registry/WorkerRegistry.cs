@@ -99,6 +99,12 @@ public sealed partial class WorkerRegistry : IAsyncDisposable
     /// <summary>A worker changed its state. Handlers must not block.</summary>
     public event EventHandler<WorkerChange>? WorkerStateChanged;
 
+    /// <summary>
+    /// A decision was made about a call or a worker, by this registry or by a client over it. Raised on the path of the call:
+    /// handlers must be quick and not throw. While there are none, it costs a comparison.
+    /// </summary>
+    public event EventHandler<RoutingDecision>? DecisionMade;
+
     /// <summary>How workers are found and chosen.</summary>
     public WorkerRegistryOptions Options { get; }
 
@@ -114,6 +120,9 @@ public sealed partial class WorkerRegistry : IAsyncDisposable
     internal int[] Loads => _table.Loads;
 
     internal TimeProvider Time => _time;
+
+    /// <summary>Whether somebody wants to know of each selection.</summary>
+    internal bool SelectionsAreWatched => DecisionMade is not null || RoutingMetrics.Selections.Enabled;
 
     /// <summary>The workers that fit a tag expression, whatever their state, in order of id.</summary>
     /// <exception cref="TagExpressionException">The expression is malformed.</exception>
@@ -203,6 +212,19 @@ public sealed partial class WorkerRegistry : IAsyncDisposable
         }
 
         return new ValueTask(_disposal);
+    }
+
+    internal void OnDecision(RoutingDecisionKind kind, Worker? worker, string? method, string? reason) =>
+        DecisionMade?.Invoke(this, new RoutingDecision(kind, worker, method, reason));
+
+    internal void OnSelected(Worker worker)
+    {
+        if (RoutingMetrics.Selections.Enabled)
+        {
+            RoutingMetrics.Selections.Add(1, new KeyValuePair<string, object?>("rpcnet.worker", worker.Label));
+        }
+
+        OnDecision(RoutingDecisionKind.Selected, worker, method: null, reason: null);
     }
 
     internal Worker? Find(NodeIdentity identity)

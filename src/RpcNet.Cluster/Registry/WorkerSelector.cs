@@ -113,6 +113,11 @@ public sealed class WorkerSelector
         }
 
         lease = new WorkerLease(worker, LeaseCell.Rent());
+        if (_registry.SelectionsAreWatched)
+        {
+            _registry.OnSelected(worker);
+        }
+
         return true;
     }
 

@@ -1,3 +1,4 @@
+using RpcNet.Cluster.Balancing;
 using RpcNet.Cluster.Registry;
 
 namespace RpcNet.Cluster;
@@ -6,19 +7,22 @@ namespace RpcNet.Cluster;
 public sealed class WorkerSet
 {
     private readonly Worker[] _workers;
+    private readonly ulong _inverseCount;
 
-    internal WorkerSet(Worker[] workers, int[] loads)
+    internal WorkerSet(Worker[] workers, int[] loads, bool isTransient = false)
     {
         _workers = workers;
+        _inverseCount = workers.Length == 0 ? 0 : (ulong.MaxValue / (uint)workers.Length) + 1;
+        IsTransient = isTransient;
         Loads = loads;
         Slots = new int[workers.Length];
-        InverseCapacities = new double[workers.Length];
+        InverseCapacities = new float[workers.Length];
         IsContiguous = true;
         for (var i = 0; i < workers.Length; i++)
         {
             Slots[i] = workers[i].Slot;
             IsContiguous &= Slots[i] == Slots[0] + i;
-            InverseCapacities[i] = 1 / workers[i].Capacity;
+            InverseCapacities[i] = (float)(1 / workers[i].Capacity);
             TotalCapacity += workers[i].Capacity;
             HasEqualCapacities &= InverseCapacities[i] == InverseCapacities[0];
         }
@@ -45,13 +49,23 @@ public sealed class WorkerSet
     internal bool IsContiguous { get; }
 
     /// <summary>1 / capacity of each, as of the last change of the set or of a capacity.</summary>
-    internal double[] InverseCapacities { get; }
+    internal float[] InverseCapacities { get; }
 
     internal double TotalCapacity { get; }
 
     internal bool HasEqualCapacities { get; } = true;
 
     internal Worker[] Items => _workers;
+
+    /// <summary>Whether the set is made for one selection, so that nothing derived from it is worth keeping.</summary>
+    internal bool IsTransient { get; }
+
+    /// <summary>What <see cref="ConsistentHashBalancer"/> derives from the set.</summary>
+    internal HashTable? Hashes { get; set; }
+
+    /// <summary><paramref name="number"/> modulo <see cref="Count"/>, by two multiplications (Lemire, Kaser, Kurz 2019).</summary>
+    internal int Modulo(uint number) =>
+        _workers.Length == 1 ? 0 : (int)(((((_inverseCount * number) >> 32) + 1) * (uint)_workers.Length) >> 32);
 
     /// <summary>The others.</summary>
     internal WorkerSet Without(ReadOnlySpan<Worker> excluded)
@@ -65,7 +79,7 @@ public sealed class WorkerSet
             }
         }
 
-        return new WorkerSet([.. rest], Loads);
+        return new WorkerSet([.. rest], Loads, isTransient: true);
     }
 
     internal static bool Contains(ReadOnlySpan<Worker> workers, Worker worker)

@@ -9,6 +9,9 @@ internal interface ISwimEffects
     /// <summary>Hand the message to the network; no answer is expected, loss is normal.</summary>
     void Send(IPEndPoint to, SwimMessage message);
 
+    /// <summary>Whether what was sent there lately may not have left this process, for reasons of its own.</summary>
+    bool IsHeldUp(IPEndPoint to) => false;
+
     /// <summary>An event for the application.</summary>
     void Notify(in SwimEvent e);
 

@@ -215,13 +215,13 @@ internal sealed partial class SwimMachine
         var wasLive = entry.IsLive;
         var record = entry.Record;
         EndSuspicion(entry);
-        _detector.Forget(entry.Id);
         _table.Update(entry, generation, incarnation, state, record, now);
         if (state == MemberState.Failed)
         {
             BeginProbation(now, entry, update.IsVerdict);
         }
 
+        _detector.Forget(entry.Id);
         _effects.Changed(entry);
         if (wasLive)
         {

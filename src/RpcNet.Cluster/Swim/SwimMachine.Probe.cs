@@ -208,7 +208,8 @@ internal sealed partial class SwimMachine
         }
 
         _probes.Remove(probe.Sequence);
-        if (now - probe.End > _options.PauseThreshold / 2 && _options.PauseThreshold > TimeSpan.Zero)
+        var isLate = now - probe.End > _options.PauseThreshold / 2 && _options.PauseThreshold > TimeSpan.Zero;
+        if (isLate || (probe.Target.Record is { } record && _effects.IsHeldUp(record.Address)))
         {
             return;
         }

@@ -12,6 +12,9 @@ internal sealed partial class SwimMachine
 
     private const int MaxExcuses = 3;
 
+    /// <summary>Of this many heartbeats before a failure at most one may be missing for it to count as an error.</summary>
+    private const int RecentHeartbeats = 10;
+
     private static readonly TimeSpan ComplaintInterval = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan ComplaintLifetime = TimeSpan.FromSeconds(6);
 
@@ -59,6 +62,16 @@ internal sealed partial class SwimMachine
         }
 
         probation.Fail(now, isVerdict);
+        var window = _options.Quarantine.Window;
+        var recent = RecentHeartbeats * _options.Phi.HeartbeatInterval;
+        if (!isVerdict
+            && _detector.LastHeartbeat(entry.Id) is { } last
+            && _detector.ArrivedShare(entry.Id, now, window) is { } share
+            && _detector.ArrivedShare(entry.Id, now, recent) >= 1 - (1.0 / RecentHeartbeats))
+        {
+            // Heartbeats that came until the very failure speak for the member as much as those after it: it was failed in error.
+            probation.Credit(now - window, last, (int)Math.Round(share * (window / _options.Phi.HeartbeatInterval)));
+        }
     }
 
     /// <summary>A failed member goes on sending its heartbeats to its successors, which may have to vouch for it.</summary>
@@ -169,6 +182,14 @@ internal sealed partial class SwimMachine
             IsVerdict = isVerdict;
             LastFailure = now;
             _cleanSince = TimeSpan.MaxValue;
+        }
+
+        /// <summary>Counts heartbeats from before the failure; a gap after them voids them like any others.</summary>
+        public void Credit(TimeSpan since, TimeSpan lastBeat, int beats)
+        {
+            _cleanSince = since;
+            _lastBeat = lastBeat;
+            _beats = beats;
         }
 
         public void Beat(TimeSpan now, TimeSpan longestGap)

@@ -311,9 +311,11 @@ internal sealed partial class SwimMachine
     /// </summary>
     private void NoticePause(TimeSpan now)
     {
-        _now = now;
+        // What fell due before the last input was handled is late for other reasons: a confirmation shortened a suspicion, or that
+        // very input noticed the pause.
         var threshold = _options.PauseThreshold;
-        var due = NextWakeup;
+        var due = Max(NextWakeup, _now);
+        _now = now;
         if (threshold == TimeSpan.Zero || due == TimeSpan.MaxValue || now - due <= threshold)
         {
             return;

@@ -37,6 +37,7 @@ public sealed partial class RpcChannel : RpcInvoker, IAsyncDisposable
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(options.ConnectTimeout, TimeSpan.Zero);
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(options.MaxReconnectDelay, TimeSpan.Zero);
         options.Limits.Validate();
+        options.Compression.Validate();
         _options = options;
         _peer = RpcPeer.From(options.EndPoint);
         _time = timeProvider ?? TimeProvider.System;
@@ -62,6 +63,12 @@ public sealed partial class RpcChannel : RpcInvoker, IAsyncDisposable
 
     /// <summary>Calls in flight on this channel, streams not counted.</summary>
     public int CallsInFlight => _connections.Sum(static c => c.Ready?.CallsInFlight ?? 0);
+
+    /// <summary>Frames that came for calls that had already ended, on the open connections.</summary>
+    internal long LateFrames => _connections.Sum(static c => c.Ready?.LateFrames ?? 0);
+
+    /// <summary>What the queues of all lanes hold of memory.</summary>
+    internal long LaneBufferBytes => _connections.Sum(static c => c.Ready?.LaneBufferBytes ?? 0);
 
     /// <summary>Makes a client of a contract.</summary>
     /// <exception cref="InvalidOperationException">The interface is no contract.</exception>

@@ -16,6 +16,9 @@ public sealed class RpcChannelOptions
     /// <summary>Limits on every connection.</summary>
     public RpcLimits Limits { get; init; } = new();
 
+    /// <summary>Compression of requests, and whether responses may come compressed. Default: none.</summary>
+    public RpcCompressionOptions Compression { get; init; } = new();
+
     /// <summary>Connections that calls are spread over.</summary>
     /// <value>Default 1; 1 … 64.</value>
     public int Connections { get; init; } = 1;

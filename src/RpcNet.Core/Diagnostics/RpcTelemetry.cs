@@ -41,6 +41,9 @@ internal static class RpcTelemetry
     private static readonly Counter<long> Refused = Meter.CreateCounter<long>(
         "rpcnet.server.refused_calls", "{call}", "Calls refused before their handler ran.");
 
+    private static readonly Counter<long> CompressionSavings = Meter.CreateCounter<long>(
+        "rpcnet.compression.savings", "By", "Bytes of payloads that compression kept off the wire.");
+
     static RpcTelemetry()
     {
         Meter.CreateObservableUpDownCounter("rpcnet.client.connections", static () => ClientConnections.Count, "{connection}", "Outgoing connections.");
@@ -62,6 +65,8 @@ internal static class RpcTelemetry
     public static void Add(ServerConnection connection) => ServerConnections[connection] = 0;
 
     public static void Remove(ServerConnection connection) => ServerConnections.TryRemove(connection, out _);
+
+    public static void PayloadCompressed(int savedBytes) => CompressionSavings.Add(savedBytes);
 
     public static void LateFrame() => LateFrames.Add(1);
 

@@ -31,6 +31,9 @@ internal enum FrameFlags : byte
 
     /// <summary>FAULT: the handler did not start, so even a call that is not idempotent may be sent again.</summary>
     NotExecuted = 2,
+
+    /// <summary>REQUEST, RESPONSE, ITEM: the payload is compressed.</summary>
+    Compressed = 4,
 }
 
 /// <summary>The header of every frame: 16 bytes, little endian.</summary>

@@ -23,6 +23,9 @@ internal sealed class FrameReader(ITransportStream stream, int maxExtensionBytes
     /// <summary>Whoever awaits this reader neither blocks nor runs user code: see <see cref="ITransportStream.AllowInlineReads"/>.</summary>
     public void AllowInlineReads() => stream.AllowInlineReads();
 
+    /// <summary>What the reader holds of memory.</summary>
+    public int BufferBytes => _buffer.Length;
+
     /// <summary>Takes the next complete frame out of the buffer; false means that more bytes are needed.</summary>
     /// <exception cref="RpcProtocolException">The header breaks a rule or a limit; nothing was allocated for it.</exception>
     public bool TryRead(out Frame frame)

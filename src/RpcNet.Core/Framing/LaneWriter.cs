@@ -66,6 +66,18 @@ internal sealed class LaneWriter : IThreadPoolWorkItem, IDisposable
     /// <summary>Whether the queue is below its bound, or nothing will be queued any more.</summary>
     public bool HasRoom => _queuedBytes < _maxQueuedBytes;
 
+    /// <summary>What the lane's queue holds of memory.</summary>
+    public int BufferBytes
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _pending.Capacity + _sending.Capacity + _urgent.Capacity;
+            }
+        }
+    }
+
     /// <summary>Appends a frame; false once the lane has failed.</summary>
     /// <param name="inline">
     /// Whether an idle writer sends on the calling thread: the lowest latency. Otherwise it sends from the thread pool,

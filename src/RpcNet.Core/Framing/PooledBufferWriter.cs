@@ -13,6 +13,9 @@ internal sealed class PooledBufferWriter(int initialCapacity = 1024) : IBufferWr
 
     public int Count => _count;
 
+    /// <summary>What the buffer holds of memory.</summary>
+    public int Capacity => _buffer.Length;
+
     public ReadOnlyMemory<byte> WrittenMemory => _buffer.AsMemory(0, _count);
 
     public ReadOnlySpan<byte> WrittenSpan => _buffer.AsSpan(0, _count);

@@ -9,24 +9,35 @@ internal readonly record struct PeerSettings(
     int MaxMessageBytes,
     int MaxMetadataBytes,
     int MaxCallsPerConnection,
-    int MaxLanes)
+    int MaxLanes,
+    int Decompresses = 0)
 {
     public const int MaxBytes = 4096;
 
     public static PeerSettings Default { get; } = From(new RpcLimits());
 
-    public static PeerSettings From(RpcLimits limits) => new(
-        limits.InlinePayloadBytes, limits.MessageBytes, limits.MetadataBytes, limits.CallsPerConnection, limits.Lanes);
+    public static PeerSettings From(RpcLimits limits, RpcCompressionOptions? compression = null) => new(
+        limits.InlinePayloadBytes,
+        limits.MessageBytes,
+        limits.MetadataBytes,
+        limits.CallsPerConnection,
+        limits.Lanes,
+        compression is null ? 0 : PayloadCompression.Announce(compression));
 
     public void Write(IBufferWriter<byte> output)
     {
         var writer = new MessagePackWriter(output);
-        writer.WriteMapHeader(5);
+        writer.WriteMapHeader(Decompresses == 0 ? 5 : 6);
         Write(ref writer, SettingKey.MaxInlinePayloadBytes, MaxInlinePayloadBytes);
         Write(ref writer, SettingKey.MaxMessageBytes, MaxMessageBytes);
         Write(ref writer, SettingKey.MaxMetadataBytes, MaxMetadataBytes);
         Write(ref writer, SettingKey.MaxCallsPerConnection, MaxCallsPerConnection);
         Write(ref writer, SettingKey.MaxLanes, MaxLanes);
+        if (Decompresses != 0)
+        {
+            Write(ref writer, SettingKey.Decompresses, Decompresses);
+        }
+
         writer.Flush();
     }
 
@@ -56,6 +67,9 @@ internal readonly record struct PeerSettings(
                         break;
                     case SettingKey.MaxLanes:
                         settings = settings with { MaxLanes = ReadLimit(ref reader, 1) };
+                        break;
+                    case SettingKey.Decompresses:
+                        settings = settings with { Decompresses = ReadLimit(ref reader, 0) };
                         break;
                     default:
                         reader.Skip(new SerializationContext());

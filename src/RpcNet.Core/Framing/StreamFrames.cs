@@ -4,8 +4,9 @@ namespace RpcNet.Framing;
 
 /// <summary>Writes the frames of one call stream, batched; one caller at a time.</summary>
 /// <param name="stream">The call's stream.</param>
+/// <param name="compression">Compresses messages where that is agreed on.</param>
 /// <param name="abortCode">The code that a cancelled flush resets the stream with; null means CANCELLED.</param>
-internal sealed class StreamFrameWriter(ITransportStream stream, Func<long>? abortCode = null) : IDisposable
+internal sealed class StreamFrameWriter(ITransportStream stream, PayloadCompression compression, Func<long>? abortCode = null) : IDisposable
 {
     private const int FlushThreshold = 64 * 1024;
     private const int KeptBytes = 2 * FlushThreshold;
@@ -13,6 +14,9 @@ internal sealed class StreamFrameWriter(ITransportStream stream, Func<long>? abo
     private readonly PooledBufferWriter _buffer = new(4096);
 
     public bool ShouldFlush => _buffer.Count >= FlushThreshold;
+
+    /// <summary>What the writer holds of memory.</summary>
+    public int BufferBytes => _buffer.Capacity;
 
     public bool HasUnsent => _buffer.Count > 0;
 
@@ -52,7 +56,8 @@ internal sealed class StreamFrameWriter(ITransportStream stream, Func<long>? abo
                 throw Faults.MessageTooLarge(payloadLength, maxPayloadBytes);
             }
 
-            FrameHeader.Create(type, flags, extension.Length, payloadLength, 0, 0).Write(_buffer.Written[start..]);
+            flags |= compression.Compress(_buffer, payloadStart);
+            FrameHeader.Create(type, flags, extension.Length, _buffer.Count - payloadStart, 0, 0).Write(_buffer.Written[start..]);
         }
         catch
         {

@@ -45,6 +45,7 @@ internal static class SettingKey
     public const int MaxMetadataBytes = 3;
     public const int MaxCallsPerConnection = 4;
     public const int MaxLanes = 5;
+    public const int Decompresses = 6;
 }
 
 /// <summary>Why a caller sent CANCEL.</summary>

@@ -9,6 +9,9 @@ public static class BuiltInServices
     /// <summary>Takes a prefix of full names, or ""; answers one line a method: "service/method kind", then " idempotent" where it is.</summary>
     public const string DescribeMethods = "rpcnet.Describe/Methods";
 
+    /// <summary>Whether RpcNet itself serves the method: its service is named "rpcnet.…".</summary>
+    internal static bool Contains(RpcMethod method) => method.ServiceName.StartsWith("rpcnet.", StringComparison.Ordinal);
+
     /// <summary>Serves <see cref="HealthCheck"/> and <see cref="DescribeMethods"/>.</summary>
     /// <param name="services">The map that is served.</param>
     /// <param name="isHealthy">Judges a service, or "" for the whole server; null means always healthy.</param>

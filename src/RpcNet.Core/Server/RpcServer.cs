@@ -31,6 +31,7 @@ public sealed class RpcServer : IConnectionHandler
         ArgumentNullException.ThrowIfNull(services);
         ArgumentNullException.ThrowIfNull(options);
         options.Limits.Validate();
+        options.Compression.Validate();
         ArgumentOutOfRangeException.ThrowIfLessThan(options.MaxConcurrentCalls, 1);
         Services = services;
         Options = options;
@@ -64,6 +65,9 @@ public sealed class RpcServer : IConnectionHandler
 
     /// <summary>Open connections.</summary>
     public int Connections => _connections.Count;
+
+    /// <summary>What the queues of all lanes hold of memory.</summary>
+    internal long LaneBufferBytes => _connections.Keys.Sum(static c => c.LaneBufferBytes);
 
     internal RpcServiceMap Services { get; }
 

@@ -6,6 +6,9 @@ public sealed class RpcServerOptions
     /// <summary>Limits on every connection.</summary>
     public RpcLimits Limits { get; init; } = new();
 
+    /// <summary>Compression of responses, and whether requests may come compressed. Default: none.</summary>
+    public RpcCompressionOptions Compression { get; init; } = new();
+
     /// <summary>Calls in flight on all connections together; more are refused with ResourceExhausted, undispatched.</summary>
     /// <value>Default 65,536; at least 1.</value>
     public int MaxConcurrentCalls { get; init; } = 65_536;

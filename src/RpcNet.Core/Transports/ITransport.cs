@@ -15,6 +15,12 @@ public interface ITransport
     /// <summary>The engine's name as it appears in logs and in <c>RpcNet:Transport:Engine</c>, such as "SystemNetQuic".</summary>
     string Name { get; }
 
+    /// <summary>
+    /// Whether, on an established connection, what is awaited under a <see cref="SynchronizationContext"/> is posted to that
+    /// context by the engine itself, so that accepting, opening, reading and writing streams go on however busy the thread pool is.
+    /// </summary>
+    bool CompletesOnCallersContext => false;
+
     /// <summary>Binds a UDP socket and starts to answer handshakes.</summary>
     /// <exception cref="TransportException">
     /// <see cref="TransportError.AddressInUse"/>, <see cref="TransportError.AddressUnavailable"/> or

@@ -11,7 +11,7 @@ namespace RpcNet.Hosting.Clients;
 internal sealed class ChannelPool(
     RpcNetSettings settings, IRpcCertificates certificates, ITransport transport, IServiceProvider services, ILoggerFactory loggers, TimeProvider time) : IAsyncDisposable
 {
-    private static readonly RpcClientOptions Members = new();
+    private readonly RpcClientOptions _members = new() { Connections = settings.Options.Cluster.Pool.Connections };
 
     private readonly Lock _gate = new();
     private readonly Dictionary<ChannelKey, RpcChannel> _shared = [];
@@ -53,6 +53,7 @@ internal sealed class ChannelPool(
             ValidateServer = certificates.ValidateServer,
         },
         Limits = settings.Options.Server.Limits.ToLimits(),
+        Compression = settings.Options.Compression.ToCompression(),
         Connections = client.Connections,
         ConnectTimeout = client.ConnectTimeout,
         IdleTimeout = settings.Options.Transport.IdleTimeout,
@@ -65,7 +66,7 @@ internal sealed class ChannelPool(
     };
 
     /// <summary>How the registry's channels reach a member.</summary>
-    public RpcChannelOptions MemberOptions(EndPoint endPoint) => Options(endPoint, Members);
+    public RpcChannelOptions MemberOptions(EndPoint endPoint) => Options(endPoint, _members);
 
     public async ValueTask DisposeAsync()
     {

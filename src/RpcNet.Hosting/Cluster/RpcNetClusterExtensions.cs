@@ -21,6 +21,8 @@ public static class RpcNetClusterExtensions
     /// </summary>
     /// <remarks>
     /// Seeds that are down stop nothing: they are tried for ever. A stopping host says good-bye to the members first.
+    /// An <see cref="ILoadBalancer"/> in the container (transient: each tag expression gets its own) takes the place of the
+    /// configured strategy.
     /// </remarks>
     /// <param name="builder">The builder that AddRpcNet returned.</param>
     /// <param name="configure">Sets the options, after the configuration.</param>
@@ -62,7 +64,7 @@ public static class RpcNetClusterExtensions
             p.GetRequiredService<TimeProvider>()));
         builder.Services.TryAddSingleton(static p => new WorkerRegistry(
             p.GetRequiredService<IClusterMembership>(),
-            p.GetRequiredService<RpcNetSettings>().Options.Cluster.Workers,
+            WorkerOptions(p),
             p.GetRequiredService<WorkerChannelPool>(),
             p.GetRequiredService<ILoggerFactory>(),
             p.GetRequiredService<TimeProvider>()));
@@ -75,9 +77,10 @@ public static class RpcNetClusterExtensions
     /// directly (<see cref="RpcClientOptions.Director"/>). Whoever may call this process may ask.
     /// </summary>
     /// <param name="builder">The builder that AddRpcNet returned; AddCluster has been called.</param>
+    /// <param name="configure">Says what the clients' reports of failed workers count.</param>
     /// <returns>The builder.</returns>
     /// <exception cref="InvalidOperationException">AddCluster has not been called.</exception>
-    public static IRpcNetBuilder AddDirector(this IRpcNetBuilder builder)
+    public static IRpcNetBuilder AddDirector(this IRpcNetBuilder builder, Action<DirectorServerOptions>? configure = null)
     {
         var registration = RpcNetBuilder.RegistrationOf(builder);
         if (!registration.HasCluster)
@@ -85,10 +88,24 @@ public static class RpcNetClusterExtensions
             throw new InvalidOperationException("AddDirector needs AddCluster before it: a director is a member.");
         }
 
-        builder.Services.AddSingleton(static p => new DirectorServer(p.GetRequiredService<WorkerRegistry>()));
+        var options = new DirectorServerOptions();
+        configure?.Invoke(options);
+        builder.Services.AddSingleton(p => new DirectorServer(p.GetRequiredService<WorkerRegistry>(), options));
         registration.Services.Add(static (map, p) => p.GetRequiredService<DirectorServer>().AddTo(map));
         registration.Served.Add(static (server, p) => p.GetRequiredService<DirectorServer>().Attach(server));
         return builder;
+    }
+
+    /// <summary>A balancer in the container is the strategy; it should be transient, since each tag expression has its own.</summary>
+    private static WorkerRegistryOptions WorkerOptions(IServiceProvider provider)
+    {
+        var options = provider.GetRequiredService<RpcNetSettings>().Options.Cluster.Workers;
+        if (provider.GetRequiredService<IServiceProviderIsService>().IsService(typeof(ILoadBalancer)))
+        {
+            options.CreateBalancer ??= provider.GetRequiredService<ILoadBalancer>;
+        }
+
+        return options;
     }
 
     private static ClusterNode CreateNode(IServiceProvider provider)

@@ -22,6 +22,7 @@ internal sealed class RpcNetOptionsRules
         rules.CheckTransport(o.Transport);
         rules.CheckCertificates(o.Certificates);
         rules.CheckServer(o.Server);
+        rules.CheckCompression(o.Compression);
         foreach (var name in o.Clients.Keys.Except(registration.Clients.Select(static c => c.Name), StringComparer.OrdinalIgnoreCase))
         {
             rules._complaints.Add(registration.Clients.Count == 0
@@ -133,6 +134,22 @@ internal sealed class RpcNetOptionsRules
             Complain("Transport:KeepAliveInterval", o.KeepAliveInterval, $"must be shorter than {_section}:Transport:IdleTimeout = '{Text(o.IdleTimeout)}'");
         }
 
+        if (!Enum.IsDefined(o.Ngtcp2.CongestionControl))
+        {
+            Complain("Transport:Ngtcp2:CongestionControl", o.Ngtcp2.CongestionControl, "must be Auto, Cubic, Reno or Bbr");
+        }
+
+        if (!Enum.IsDefined(o.Ngtcp2.Retry))
+        {
+            Complain("Transport:Ngtcp2:Retry", o.Ngtcp2.Retry, "must be UnderLoad, Always or Never");
+        }
+
+        Range(o.Ngtcp2.IoThreads, 1, 64, "Transport:Ngtcp2:IoThreads");
+        if (o.Ngtcp2.KeyUpdateBytes is not 0 and < 64 << 10)
+        {
+            Complain("Transport:Ngtcp2:KeyUpdateBytes", o.Ngtcp2.KeyUpdateBytes, "must be 0 or at least 65536");
+        }
+
         Range(o.HandshakeTimeout, Ms(100), Sec(300), "Transport:HandshakeTimeout");
         Range(o.StreamReceiveWindow, 16 << 10, 1 << 30, "Transport:StreamReceiveWindow");
         Range(o.ConnectionReceiveWindow, 16 << 10, int.MaxValue, "Transport:ConnectionReceiveWindow");
@@ -194,6 +211,17 @@ internal sealed class RpcNetOptionsRules
                 "Server:Limits:InlinePayloadBytes", o.Limits.InlinePayloadBytes,
                 $"must not exceed {_section}:Server:Limits:MessageBytes = '{Text(o.Limits.MessageBytes)}'");
         }
+    }
+
+    private void CheckCompression(RpcNetCompressionOptions o)
+    {
+        if (!Enum.IsDefined(o.Algorithm))
+        {
+            Complain("Compression:Algorithm", o.Algorithm, "must be None or Brotli");
+        }
+
+        Range(o.ThresholdBytes, 64, 1 << 30, "Compression:ThresholdBytes");
+        Range(o.Level, 0, 11, "Compression:Level");
     }
 
     private void Range<T>(T value, T min, T max, string key)

@@ -39,4 +39,7 @@ public sealed class RpcNetTransportOptions
     /// <summary>Bytes that a peer may send on all streams of a connection ahead of this side's reading.</summary>
     /// <value>16,384 … 2,147,483,647 and at least <see cref="StreamReceiveWindow"/>; default 16,777,216.</value>
     public int ConnectionReceiveWindow { get; set; } = 16 << 20;
+
+    /// <summary>What only the ngtcp2 engine can do.</summary>
+    public RpcNetNgtcp2Options Ngtcp2 { get; set; } = new();
 }

@@ -1,13 +1,10 @@
 using System.Net;
-using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using RpcNet.Client;
 using RpcNet.Hosting;
 using RpcNet.Testing.Hosting;
 using RpcNet.Testing.InMemory;
-using RpcNet.Transports;
 
 namespace RpcNet.Testing;
 
@@ -24,8 +21,6 @@ namespace RpcNet.Testing;
 /// </example>
 public sealed class RpcTestHost : IAsyncDisposable
 {
-    private const int Port = 61000;
-
     private readonly RpcChannel _channel;
     private int _stopped;
 
@@ -34,20 +29,9 @@ public sealed class RpcTestHost : IAsyncDisposable
         Host = host;
         Network = network;
         Transport = transport;
-        var address = EndPoint ?? new IPEndPoint(transport.Address, Port);
-        _channel = new RpcChannel(
-            network.CreateTransport($"client-of-{transport.Host}-{Guid.NewGuid():N}"),
-            new RpcChannelOptions
-            {
-                EndPoint = address,
-                Tls = new TlsClientOptions
-                {
-                    TargetHost = TestRpcCertificates.Name,
-                    SelectIdentity = static () => TestCertificates.Shared.Client,
-                    ValidateServer = TestCertificates.Shared.Trust,
-                },
-            },
-            timeProvider: time);
+        var address = EndPoint ?? new IPEndPoint(transport.Address, TestHosting.Port);
+        _channel = TestHosting.CreateChannel(
+            network.CreateTransport($"client-of-{transport.Host}-{Guid.NewGuid():N}"), address, time);
     }
 
     /// <summary>The host, started.</summary>
@@ -85,16 +69,15 @@ public sealed class RpcTestHost : IAsyncDisposable
         var time = options.Time ?? TimeProvider.System;
         var network = options.Network ?? new InMemoryNetwork(time: time);
         var transport = network.CreateTransport(options.HostName ?? $"host-{Guid.NewGuid():N}");
-        var builder = Microsoft.Extensions.Hosting.Host.CreateEmptyApplicationBuilder(
-            new HostApplicationBuilderSettings { EnvironmentName = options.Environment });
-        builder.Configuration.AddInMemoryCollection([new("RpcNet:Listen:Address", $"{transport.Address}:{Port}")]);
-        builder.Configuration.AddInMemoryCollection(options.Settings);
-        configure(builder);
-        builder.Services.Replace(ServiceDescriptor.Singleton<ITransport>(transport));
-        builder.Services.Replace(ServiceDescriptor.Singleton<IRpcCertificates, TestRpcCertificates>());
-        builder.Services.Replace(ServiceDescriptor.Singleton(time));
-        options.ConfigureServices?.Invoke(builder.Services);
-        var host = builder.Build();
+        var host = TestHosting.Build(
+            configure,
+            transport,
+            time,
+            [new("RpcNet:Listen:Address", $"{transport.Address}:{TestHosting.Port}")],
+            options.Settings,
+            options.Environment,
+            options.HostName,
+            options.ConfigureServices);
         try
         {
             await host.StartAsync(cancellationToken).ConfigureAwait(false);
@@ -102,7 +85,7 @@ public sealed class RpcTestHost : IAsyncDisposable
         }
         catch
         {
-            await DisposeAsync(host).ConfigureAwait(false);
+            await TestHosting.DisposeAsync(host).ConfigureAwait(false);
             throw;
         }
     }
@@ -128,18 +111,6 @@ public sealed class RpcTestHost : IAsyncDisposable
     {
         await StopAsync().ConfigureAwait(false);
         await _channel.DisposeAsync().ConfigureAwait(false);
-        await DisposeAsync(Host).ConfigureAwait(false);
-    }
-
-    private static async ValueTask DisposeAsync(IHost host)
-    {
-        if (host is IAsyncDisposable disposable)
-        {
-            await disposable.DisposeAsync().ConfigureAwait(false);
-        }
-        else
-        {
-            host.Dispose();
-        }
+        await TestHosting.DisposeAsync(Host).ConfigureAwait(false);
     }
 }

@@ -9,7 +9,7 @@ internal sealed partial class InMemoryConnection
     private long _lastHeard;
     private long _lastPing;
 
-    private TimeProvider Time => Network.Time;
+    private TimeProvider Time => _end.Transport.Time;
 
     private void Start()
     {

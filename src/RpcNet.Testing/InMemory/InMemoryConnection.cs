@@ -28,6 +28,7 @@ internal sealed partial class InMemoryConnection : ITransportConnection
 
     private Link _linkToPeer = null!;
     private TransportException? _gone;
+    private bool _halted;
 
     private InMemoryConnection(ConnectionEnd end, Lock gate, bool isClient)
     {
@@ -108,6 +109,17 @@ internal sealed partial class InMemoryConnection : ITransportConnection
         }
     }
 
+    /// <summary>The process at this end stands still for ever: nothing leaves it, and nothing that arrives does anything.</summary>
+    internal void Halt()
+    {
+        lock (_gate)
+        {
+            _halted = true;
+            _timer?.Dispose();
+            _out.Dispose();
+        }
+    }
+
     internal void Receive(in Message message)
     {
         if (message.Kind == MessageKind.Data)
@@ -117,7 +129,7 @@ internal sealed partial class InMemoryConnection : ITransportConnection
             return;
         }
 
-        if (_gone is not null)
+        if (_gone is not null || _halted)
         {
             return;
         }
@@ -148,7 +160,7 @@ internal sealed partial class InMemoryConnection : ITransportConnection
 
     internal void ReceiveData(long streamId, ReadOnlySpan<byte> bytes)
     {
-        if (_gone is not null)
+        if (_gone is not null || _halted)
         {
             return;
         }

@@ -101,7 +101,7 @@ internal sealed class InMemoryListener(InMemoryTransport transport, TransportLis
             Complete(_accepting, a => a.TrySetException(Disposed()));
         }
 
-        transport.Network.Unbind(LocalEndPoint);
+        transport.Network.Unbind(this);
         transport.Remove(this);
         foreach (var connection in untaken)
         {

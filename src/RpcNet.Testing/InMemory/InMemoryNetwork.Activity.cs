@@ -18,11 +18,13 @@ public sealed partial class InMemoryNetwork
     public long InFlight => Interlocked.Read(ref _resuming) + Interlocked.Read(ref _delayed);
 
     /// <summary>
-    /// Waits until nothing moves any more unless the clock does: no completed call has continuations to run, and work that
-    /// went on to the thread pool from there has had its turn. Messages whose delay has yet to pass are left alone.
+    /// Waits until nothing seems to move any more unless the clock does: no completed call has continuations to run, and work
+    /// that went on to the thread pool from there has probably had its turn. Messages whose delay has yet to pass are left alone.
     /// </summary>
     /// <remarks>
-    /// What runs on threads of its own, or holds a thread of the pool for long without a call to the network, goes unseen.
+    /// A guess, not a proof: a thread of the pool that the machine has interrupted, or that runs for long without a call to the
+    /// network, goes unseen, and so do threads outside of the pool. A test that must not depend on it uses
+    /// <see cref="RpcTestCluster"/>, which counts.
     /// </remarks>
     public async Task WaitForIdleAsync(CancellationToken cancellationToken = default)
     {
@@ -57,6 +59,9 @@ public sealed partial class InMemoryNetwork
     internal bool Resume<TState>(TState state, Action<TState> complete)
     {
         Interlocked.Increment(ref _resuming);
+
+        // A caller from outside of the test cluster makes the cluster work all the same.
+        using var scope = Tracker?.Enter();
         ThreadPool.UnsafeQueueUserWorkItem(
             static s =>
             {

@@ -1,6 +1,7 @@
 using System.Net;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
+using RpcNet.Testing.VirtualTime;
 
 namespace RpcNet.Testing.InMemory;
 
@@ -55,12 +56,14 @@ public sealed partial class InMemoryNetwork
 
     internal ILogger Logger { get; }
 
+    /// <summary>Counts the work of the test cluster that the network belongs to.</summary>
+    internal WorkTracker? Tracker { get; init; }
+
     /// <summary>Makes a transport of that name, with an address of its own out of 10.0.0.0/8.</summary>
     public InMemoryTransport CreateTransport(string host)
     {
         ArgumentException.ThrowIfNullOrEmpty(host);
-        var number = Interlocked.Increment(ref _lastHost);
-        return Add(new InMemoryTransport(this, host, new IPAddress([10, (byte)(number >> 16), (byte)(number >> 8), (byte)number])));
+        return Add(new InMemoryTransport(this, host, NextAddress(), Time));
     }
 
     /// <summary>
@@ -70,7 +73,7 @@ public sealed partial class InMemoryNetwork
     public InMemoryTransport CreateTransport(IPAddress address)
     {
         ArgumentNullException.ThrowIfNull(address);
-        return Add(new InMemoryTransport(this, address.ToString(), address));
+        return Add(new InMemoryTransport(this, address.ToString(), address, Time));
     }
 
     /// <summary>Sets the conditions of one direction of one link; null follows <see cref="Conditions"/> again.</summary>
@@ -139,6 +142,52 @@ public sealed partial class InMemoryNetwork
         transport.Kill();
     }
 
+    /// <summary>
+    /// As <see cref="Kill"/>, but what the transport's own side waits for never completes, as in a process that is no more.
+    /// <see cref="Kill"/> frees it later.
+    /// </summary>
+    internal void Halt(InMemoryTransport transport)
+    {
+        lock (_gate)
+        {
+            _transports.Remove(transport);
+        }
+
+        transport.Halt();
+    }
+
+    /// <summary>What is sent to the transport waits until it reads again.</summary>
+    internal void SetReading(InMemoryTransport transport, bool reading)
+    {
+        transport.IsReading = reading;
+        if (!reading)
+        {
+            return;
+        }
+
+        Link[] links;
+        lock (_gate)
+        {
+            links = [.. _links.Where(l => l.Key.To == transport).Select(static l => l.Value)];
+        }
+
+        foreach (var link in links)
+        {
+            link.Release();
+        }
+    }
+
+    /// <summary>Makes a transport whose timers run on a clock of its own, in place of one that was killed if it has that address.</summary>
+    internal InMemoryTransport CreateTransport(string host, IPAddress address, TimeProvider time) =>
+        Add(new InMemoryTransport(this, host, address, time));
+
+    /// <summary>An address that no transport has.</summary>
+    internal IPAddress NextAddress()
+    {
+        var number = Interlocked.Increment(ref _lastHost);
+        return new IPAddress([10, (byte)(number >> 16), (byte)(number >> 8), (byte)number]);
+    }
+
     internal long NextConnectionNumber() => Interlocked.Increment(ref _lastConnection);
 
     internal TimeSpan NextDelay(LinkConditions conditions)
@@ -162,7 +211,7 @@ public sealed partial class InMemoryNetwork
         {
             if (!_links.TryGetValue((from, to), out var link))
             {
-                _links.Add((from, to), link = new Link(this));
+                _links.Add((from, to), link = new Link(this, to));
             }
 
             return link;
@@ -203,11 +252,15 @@ public sealed partial class InMemoryNetwork
         }
     }
 
-    internal void Unbind(IPEndPoint endPoint)
+    /// <summary>Frees a listener's port, unless another has it by now.</summary>
+    internal void Unbind(InMemoryListener listener)
     {
         lock (_gate)
         {
-            _listeners.Remove(endPoint);
+            if (_listeners.GetValueOrDefault(listener.LocalEndPoint) == listener)
+            {
+                _listeners.Remove(listener.LocalEndPoint);
+            }
         }
     }
 

@@ -52,7 +52,7 @@ public sealed partial class InMemoryTransport
             throw new TransportException(TransportError.ConnectionRefused, $"Nobody listens at {target}.");
         }
 
-        using var timeout = new CancellationTokenSource(options.HandshakeTimeout, Network.Time);
+        using var timeout = new CancellationTokenSource(options.HandshakeTimeout, Time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
         try
         {

@@ -15,9 +15,11 @@ public sealed partial class InMemoryTransport : ITransport
     private readonly HashSet<InMemoryListener> _listeners = [];
     private readonly HashSet<InMemoryConnection> _connections = [];
     private bool _killed;
+    private volatile bool _reading = true;
 
-    internal InMemoryTransport(InMemoryNetwork network, string host, IPAddress address)
+    internal InMemoryTransport(InMemoryNetwork network, string host, IPAddress address, TimeProvider time)
     {
+        Time = time;
         Network = network;
         Host = host;
         Address = address;
@@ -33,6 +35,16 @@ public sealed partial class InMemoryTransport : ITransport
     public IPAddress Address { get; }
 
     internal InMemoryNetwork Network { get; }
+
+    /// <summary>The clock of this side's handshakes, keep-alives and idle timeouts.</summary>
+    internal TimeProvider Time { get; }
+
+    /// <summary>False while the process stands still: what is sent to it waits.</summary>
+    internal bool IsReading
+    {
+        get => _reading;
+        set => _reading = value;
+    }
 
     /// <inheritdoc />
     public ValueTask<ITransportListener> ListenAsync(
@@ -85,6 +97,27 @@ public sealed partial class InMemoryTransport : ITransport
         foreach (var listener in listeners)
         {
             listener.Close();
+        }
+    }
+
+    internal void Halt()
+    {
+        InMemoryListener[] listeners;
+        InMemoryConnection[] connections;
+        lock (_gate)
+        {
+            listeners = [.. _listeners];
+            connections = [.. _connections];
+        }
+
+        foreach (var connection in connections)
+        {
+            connection.Halt();
+        }
+
+        foreach (var listener in listeners)
+        {
+            Network.Unbind(listener);
         }
     }
 

@@ -1,7 +1,7 @@
 namespace RpcNet.Testing.InMemory;
 
 /// <summary>The way from one transport to another: its conditions, whether it is cut, and what travels on it.</summary>
-internal sealed class Link(InMemoryNetwork network)
+internal sealed class Link(InMemoryNetwork network, InMemoryTransport to)
 {
     private readonly Dictionary<long, MessageQueue> _queues = [];
     private readonly List<TaskCompletionSource> _healed = [];
@@ -10,7 +10,8 @@ internal sealed class Link(InMemoryNetwork network)
 
     public InMemoryNetwork Network => network;
 
-    public bool IsCut => _cut;
+    /// <summary>Whether what is sent waits.</summary>
+    public bool IsCut => _cut || !to.IsReading;
 
     /// <summary>Overrides the network's conditions; null follows them.</summary>
     public LinkConditions? Conditions
@@ -19,7 +20,7 @@ internal sealed class Link(InMemoryNetwork network)
         set => _conditions = value;
     }
 
-    public bool IsDirect => !_cut && (_conditions ?? network.Conditions).IsDirect;
+    public bool IsDirect => !IsCut && (_conditions ?? network.Conditions).IsDirect;
 
     public TimeSpan NextDelay() => network.NextDelay(_conditions ?? network.Conditions);
 
@@ -43,11 +44,22 @@ internal sealed class Link(InMemoryNetwork network)
 
     public void Heal()
     {
+        _cut = false;
+        Release();
+    }
+
+    /// <summary>Lets what waited set out, unless the link is still cut.</summary>
+    public void Release()
+    {
         MessageQueue[] held;
         TaskCompletionSource[] waiting;
         lock (_queues)
         {
-            _cut = false;
+            if (IsCut)
+            {
+                return;
+            }
+
             held = [.. _queues.OrderBy(q => q.Key).Select(q => q.Value)];
             waiting = [.. _healed];
             _healed.Clear();
@@ -67,21 +79,41 @@ internal sealed class Link(InMemoryNetwork network)
     /// <summary>One handshake flight.</summary>
     public async ValueTask TravelAsync(CancellationToken cancellationToken)
     {
-        while (true)
+        do
         {
-            TaskCompletionSource? healed = null;
-            lock (_queues)
+            await WaitUntilHealedAsync(cancellationToken).ConfigureAwait(false);
+            if (IsDirect)
             {
-                if (_cut)
-                {
-                    healed = new TaskCompletionSource();
-                    _healed.Add(healed);
-                }
+                return;
             }
 
-            if (healed is null)
+            network.MessageSent();
+            try
             {
-                break;
+                await Task.Delay(NextDelay(), network.Time, cancellationToken).ConfigureAwait(false);
+            }
+            finally
+            {
+                network.MessageArrived();
+            }
+        }
+        while (IsCut);
+    }
+
+    private async ValueTask WaitUntilHealedAsync(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            TaskCompletionSource healed;
+            lock (_queues)
+            {
+                if (!IsCut)
+                {
+                    return;
+                }
+
+                healed = new TaskCompletionSource();
+                _healed.Add(healed);
             }
 
             try
@@ -95,21 +127,6 @@ internal sealed class Link(InMemoryNetwork network)
                     _healed.Remove(healed);
                 }
             }
-        }
-
-        if (IsDirect)
-        {
-            return;
-        }
-
-        network.MessageSent();
-        try
-        {
-            await Task.Delay(NextDelay(), network.Time, cancellationToken).ConfigureAwait(false);
-        }
-        finally
-        {
-            network.MessageArrived();
         }
     }
 }

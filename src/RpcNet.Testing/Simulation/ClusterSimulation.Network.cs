@@ -38,6 +38,7 @@ public sealed partial class ClusterSimulation
         from.BytesThisSecond += size;
         from.SentMessages++;
         _checker?.Sent(from, message, size);
+        from.Connections?.Use(to, Now);
         if (!_byAddress.TryGetValue(to, out var target)
             || !target.IsRunning
             || target.Group != from.Group

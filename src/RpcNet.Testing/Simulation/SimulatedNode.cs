@@ -58,6 +58,9 @@ public sealed class SimulatedNode
     /// <summary>Messages sent.</summary>
     public long SentMessages { get; internal set; }
 
+    /// <summary>Counts what connections the sends would need; null counts nothing.</summary>
+    internal ConnectionModel? Connections { get; set; }
+
     /// <summary>Members that the node believes alive or suspect, itself included.</summary>
     public int ViewSize => Machine.LiveCount;
 

@@ -20,6 +20,12 @@ internal sealed unsafe class Chunk
 
     public Chunk? Next { get; set; }
 
+    /// <summary>Whether it lies in a pool; kept while <see cref="NativeChecks"/> are on.</summary>
+    public bool IsPooled { get; set; }
+
+    /// <summary>Makes its content unusable, so that whoever still sends from it is found out.</summary>
+    public void Poison() => _memory.AsSpan().Fill(0xdd);
+
     public Span<byte> Free => _memory.AsSpan(Filled);
 
     public ReadOnlySpan<byte> Unread => _memory.AsSpan(Taken, Filled - Taken);
@@ -43,6 +49,7 @@ internal sealed class ChunkPool
                 _free = chunk.Next;
                 _count--;
                 chunk.Next = null;
+                chunk.IsPooled = false;
                 chunk.Filled = 0;
                 chunk.Taken = 0;
                 return chunk;
@@ -54,6 +61,17 @@ internal sealed class ChunkPool
 
     public void Return(Chunk chunk)
     {
+        if (NativeChecks.Enabled)
+        {
+            if (chunk.IsPooled)
+            {
+                NativeChecks.Fail("a chunk of stream bytes was given back twice");
+            }
+
+            chunk.IsPooled = true;
+            chunk.Poison();
+        }
+
         lock (_gate)
         {
             if (_count < Retained)

@@ -5,18 +5,19 @@ using Microsoft.Extensions.Logging;
 namespace RpcNet.Transports.Ngtcp2.Internal;
 
 /// <summary>
-/// All outgoing connections of a transport: one I/O thread, started with the first connection and ended after the last one,
-/// and a connected socket each, so that the kernel reports a port where nobody listens.
+/// All outgoing connections of a transport: I/O threads, each started with its first connection and ended after its last
+/// one, and a connected socket for every connection, so that the kernel reports a port where nobody listens.
 /// </summary>
 internal sealed class ClientEndpoint : ConnectionOwner
 {
+    private const int MaxResets = 3;
+
     private readonly Lock _gate = new();
     private readonly Ngtcp2TransportOptions _engine;
     private readonly byte[] _secret;
     private readonly ILogger _logger;
     private readonly TimeProvider _timeProvider;
-    private EndpointLoop? _loop;
-    private int _users;
+    private readonly Worker[] _workers;
 
     public ClientEndpoint(Ngtcp2TransportOptions engine, byte[] secret, ILogger logger, TimeProvider timeProvider)
     {
@@ -24,7 +25,12 @@ internal sealed class ClientEndpoint : ConnectionOwner
         _secret = secret;
         _logger = logger;
         _timeProvider = timeProvider;
+        _workers = [.. Enumerable.Range(0, engine.IoThreads).Select(static _ => new Worker())];
+        Resumption = new ResumptionCache(engine.ResumptionCacheSize);
     }
+
+    /// <summary>What earlier connections left for later ones.</summary>
+    public ResumptionCache Resumption { get; }
 
     public override ReadOnlySpan<byte> ResetKey => _secret;
 
@@ -34,7 +40,7 @@ internal sealed class ClientEndpoint : ConnectionOwner
         {
             lock (_gate)
             {
-                return _loop is not null;
+                return Array.Exists(_workers, static worker => worker.Loop is not null);
             }
         }
     }
@@ -49,12 +55,19 @@ internal sealed class ClientEndpoint : ConnectionOwner
         };
         var addresses = await ResolveAsync(options.EndPoint, cancellationToken).ConfigureAwait(false);
         var start = _timeProvider.GetTimestamp();
+        var resets = 0;
         for (var i = 0; ; i++)
         {
+            var attempt = new Attempt();
             try
             {
-                return await AttemptAsync(options, addresses[i % addresses.Length], host, start, cancellationToken)
+                return await AttemptAsync(attempt, options, addresses[i % addresses.Length], host, start, cancellationToken)
                     .ConfigureAwait(false);
+            }
+            catch (TransportException) when (attempt.Connection is { WasResetInHandshake: true } && resets++ < MaxResets)
+            {
+                // The server lost this handshake, by a restart or under load. It has not said no: it is asked again.
+                i--;
             }
             catch (TransportException e) when (e.Error is TransportError.ConnectionRefused && i + 1 < addresses.Length)
             {
@@ -69,6 +82,19 @@ internal sealed class ClientEndpoint : ConnectionOwner
         }
     }
 
+    public override UdpSocket? OpenSocket(IPEndPoint remote, IPacketSink sink)
+    {
+        try
+        {
+            return UdpSocket.Connect(remote, sink, _engine);
+        }
+        catch (TransportException)
+        {
+            // There is no way to the peer from here now; the idle timeout ends the connection if it stays so.
+            return null;
+        }
+    }
+
     public override bool OnEstablished(Connection connection) => true;
 
     public override void OnFinished(Connection connection, TransportException reason, bool wasEstablished)
@@ -78,17 +104,18 @@ internal sealed class ClientEndpoint : ConnectionOwner
     public override void OnFreed(Connection connection, UdpSocket socket)
     {
         connection.Loop.RemoveSocket(socket);
-        Release();
+        Release(connection.Loop);
     }
 
     private async Task<Connection> AttemptAsync(
-        TransportConnectOptions options, IPEndPoint remote, string host, long start, CancellationToken cancellationToken)
+        Attempt attempt, TransportConnectOptions options, IPEndPoint remote, string host, long start, CancellationToken cancellationToken)
     {
         var sink = new Sink();
         var loop = Acquire();
         var started = new TaskCompletionSource<Connection>(TaskCreationOptions.RunContinuationsAsynchronously);
         loop.Post(() => Start(loop, sink, options, remote, host, started));
         var connection = await started.Task.ConfigureAwait(false);
+        attempt.Connection = connection;
         try
         {
             var limit = options.HandshakeTimeout == Timeout.InfiniteTimeSpan
@@ -135,33 +162,35 @@ internal sealed class ClientEndpoint : ConnectionOwner
                     loop.RemoveSocket(socket);
                 }
 
-                Release();
+                Release(loop);
             }
 
             started.SetException(e);
         }
     }
 
+    // The one with the fewest connections.
     private EndpointLoop Acquire()
     {
         lock (_gate)
         {
-            _users++;
-            if (_loop is null)
+            var worker = _workers.MinBy(static w => w.Users)!;
+            worker.Users++;
+            if (worker.Loop is null)
             {
-                _loop = new EndpointLoop("ngtcp2 client", _engine, _logger, _timeProvider, MayEnd);
-                _loop.Start();
+                worker.Loop = new EndpointLoop("ngtcp2 client", _engine, _logger, _timeProvider, MayEnd);
+                worker.Loop.Start();
             }
 
-            return _loop;
+            return worker.Loop;
         }
     }
 
-    private void Release()
+    private void Release(EndpointLoop loop)
     {
         lock (_gate)
         {
-            _users--;
+            Array.Find(_workers, worker => worker.Loop == loop)!.Users--;
         }
     }
 
@@ -169,14 +198,14 @@ internal sealed class ClientEndpoint : ConnectionOwner
     {
         lock (_gate)
         {
-            if (_users > 0 && _loop == loop)
+            if (Array.Find(_workers, worker => worker.Loop == loop) is { } worker)
             {
-                return false;
-            }
+                if (worker.Users > 0)
+                {
+                    return false;
+                }
 
-            if (_loop == loop)
-            {
-                _loop = null;
+                worker.Loop = null;
             }
 
             return true;
@@ -206,6 +235,18 @@ internal sealed class ClientEndpoint : ConnectionOwner
         }
 
         throw new TransportException(TransportError.HostNotFound, $"The host name '{dns.Host}' has no address.");
+    }
+
+    private sealed class Worker
+    {
+        public EndpointLoop? Loop { get; set; }
+
+        public int Users { get; set; }
+    }
+
+    private sealed class Attempt
+    {
+        public Connection? Connection { get; set; }
     }
 
     private sealed class Sink : IPacketSink

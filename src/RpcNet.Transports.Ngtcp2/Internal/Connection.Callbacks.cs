@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using RpcNet.Transports.Ngtcp2.Internal.Native;
@@ -29,10 +30,10 @@ internal sealed unsafe partial class Connection
             {
                 table->ClientInitial = NativeLibraries.CryptoExport("ngtcp2_crypto_client_initial_cb");
                 table->RecvRetry = NativeLibraries.CryptoExport("ngtcp2_crypto_recv_retry_cb");
+                table->RecvNewToken = (nint)(delegate* unmanaged[Cdecl]<nint, byte*, nuint, nint, int>)&RecvNewToken;
             }
 
             // Passed on as they are, so that crypto never enters managed code.
-            table->RecvCryptoData = NativeLibraries.CryptoExport("ngtcp2_crypto_recv_crypto_data_cb");
             table->Encrypt = NativeLibraries.CryptoExport("ngtcp2_crypto_encrypt_cb");
             table->HpMask = NativeLibraries.CryptoExport("ngtcp2_crypto_hp_mask_cb");
             table->UpdateKey = NativeLibraries.CryptoExport("ngtcp2_crypto_update_key_cb");
@@ -41,12 +42,16 @@ internal sealed unsafe partial class Connection
             table->GetPathChallengeData = NativeLibraries.CryptoExport("ngtcp2_crypto_get_path_challenge_data_cb");
             table->VersionNegotiation = NativeLibraries.CryptoExport("ngtcp2_crypto_version_negotiation_cb");
 
+            s_receiveCrypto = (delegate* unmanaged[Cdecl]<nint, uint, ulong, byte*, nuint, nint, int>)
+                NativeLibraries.CryptoExport("ngtcp2_crypto_recv_crypto_data_cb");
+            table->RecvCryptoData = (nint)(delegate* unmanaged[Cdecl]<nint, uint, ulong, byte*, nuint, nint, int>)&RecvCryptoData;
             s_decrypt = (delegate* unmanaged[Cdecl]<byte*, nint, nint, byte*, nuint, byte*, nuint, byte*, nuint, int>)
                 NativeLibraries.CryptoExport("ngtcp2_crypto_decrypt_cb");
             table->Decrypt = (nint)(delegate* unmanaged[Cdecl]<byte*, nint, nint, byte*, nuint, byte*, nuint, byte*, nuint, int>)&Decrypt;
             table->Rand = (nint)(delegate* unmanaged[Cdecl]<byte*, nuint, nint, void>)&Rand;
             table->GetNewConnectionId = (nint)(delegate* unmanaged[Cdecl]<nint, NgCid*, byte*, nuint, nint, int>)&GetNewConnectionId;
             table->RemoveConnectionId = (nint)(delegate* unmanaged[Cdecl]<nint, NgCid*, nint, int>)&RemoveConnectionId;
+            table->RecvTxKey = (nint)(delegate* unmanaged[Cdecl]<nint, int, nint, int>)&RecvTxKey;
             table->HandshakeCompleted = (nint)(delegate* unmanaged[Cdecl]<nint, nint, int>)&HandshakeCompleted;
             table->HandshakeConfirmed = (nint)(delegate* unmanaged[Cdecl]<nint, nint, int>)&HandshakeConfirmed;
             table->RecvStatelessReset = (nint)(delegate* unmanaged[Cdecl]<nint, nint, nint, int>)&RecvStatelessReset;
@@ -63,6 +68,8 @@ internal sealed unsafe partial class Connection
             table->ExtendMaxLocalStreamsUni = (nint)(delegate* unmanaged[Cdecl]<nint, ulong, nint, int>)&ExtendUnidirectional;
             return (nint)table;
         }
+
+        private static delegate* unmanaged[Cdecl]<nint, uint, ulong, byte*, nuint, nint, int> s_receiveCrypto;
 
         private static Connection Of(nint userData) => (Connection)GCHandle.FromIntPtr(userData).Target!;
 
@@ -88,6 +95,25 @@ internal sealed unsafe partial class Connection
             return result;
         }
 
+        // Once TLS is let go of, a server expects nothing more of it, and a client has the ticket that it wanted.
+        [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+        private static int RecvCryptoData(nint native, uint level, ulong offset, byte* data, nuint length, nint userData)
+        {
+            var connection = Of(userData);
+            if (connection._tls is { Handle: not 0 })
+            {
+                return s_receiveCrypto(native, level, offset, data, length, userData);
+            }
+
+            if (!connection.IsServer)
+            {
+                return 0;
+            }
+
+            NgApi.SetTlsAlert(native, QuicError.AlertUnexpectedMessage);
+            return NgError.Crypto;
+        }
+
         [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
         private static void Rand(byte* dest, nuint length, nint context) => _ = GnuTls.Random(GnuTls.RandomNonce, dest, length);
 
@@ -97,7 +123,8 @@ internal sealed unsafe partial class Connection
             try
             {
                 var connection = Of(userData);
-                ConnectionIds.Fill(id, (int)length);
+                Debug.Assert(length == ConnectionIds.Length, "ids have one length");
+                connection._owner.NewId(id);
                 connection.ResetToken(id, token);
                 connection.AddRoute(CidKey.From(id));
                 return 0;
@@ -121,6 +148,22 @@ internal sealed unsafe partial class Connection
             {
                 return Failed(userData, e);
             }
+        }
+
+        // GnuTLS accepts a peer without QUIC's transport parameters, and libngtcp2 aborts the process when it writes to one. A
+        // server has them before its first handshake key, a client before its last. (RFC 9001 section 8.2: missing_extension)
+        [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+        private static int RecvTxKey(nint native, int level, nint userData)
+        {
+            const int Handshake = 1, OneRtt = 2;
+            var connection = Of(userData);
+            if ((level == OneRtt || (level == Handshake && connection.IsServer)) && NgApi.GetRemoteTransportParams(native) == 0)
+            {
+                connection._lacksParameters = true;
+                return NgError.CallbackFailure;
+            }
+
+            return 0;
         }
 
         [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
@@ -149,6 +192,20 @@ internal sealed unsafe partial class Connection
         {
             Of(userData)._statelessReset = true;
             return 0;
+        }
+
+        [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+        private static int RecvNewToken(nint native, byte* token, nuint length, nint userData)
+        {
+            try
+            {
+                Of(userData)._tokenReceived?.Invoke(new ReadOnlySpan<byte>(token, (int)length).ToArray());
+                return 0;
+            }
+            catch (Exception e)
+            {
+                return Failed(userData, e);
+            }
         }
 
         // The peer has moved to another address, by migration or because a NAT between gave it another one.

@@ -50,7 +50,7 @@ internal sealed unsafe partial class Connection
         var path = PathOf(&local, &remote);
         NgPacketInfo info;
         var written = NgApi.WriteConnectionClose(
-            _native, &path, NgApi.PacketInfoVersion, &info, _loop.SendBuffer, (nuint)_maxPayload, error, _loop.Now);
+            Native, &path, NgApi.PacketInfoVersion, &info, _loop.SendBuffer, (nuint)_maxPayload, error, _loop.Now);
         if (written > 0)
         {
             _local = local;
@@ -89,7 +89,7 @@ internal sealed unsafe partial class Connection
     private void EnterFinalPeriod(ConnectionState state)
     {
         _state = state;
-        _loop.SetTimer(this, _loop.Now + (3 * NgApi.GetPto(_native)));
+        _loop.SetTimer(this, _loop.Now + (3 * NgApi.GetPto(Native)));
     }
 
     // Answered ever more rarely, so that two closing sides cannot keep each other busy.

@@ -8,20 +8,30 @@ internal sealed unsafe partial class Connection
 {
     private const ulong NanosecondsPerTick = 100;
 
+    // A path that is being validated takes an id beside the one in use and the one to fall back on: with the protocol's two,
+    // moves in quick succession would end the connection.
+    private const ulong ConnectionIdLimit = 7;
+
     // Packets that are acknowledged at once without waiting for data to travel with. Two, the library's default, has every
     // other answer of a call acknowledged by a packet of its own, which wakes the peer for nothing.
     private const uint AckThreshold = 10;
 
     private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<CidKey> _routes = [];
+    private Action<byte[]>? _tokenReceived;
+    private CheckedMemory? _memory;
+    private bool _wantsTicket;
     private bool _counted;
 
     /// <summary>Completes when the handshake is done and judged on both sides; faults when it fails.</summary>
     public Task Ready => _ready.Task;
 
+    /// <summary>What the client showed of its address when it began. For a listener's connections.</summary>
+    public AddressProof Proof { get; private init; }
+
     /// <summary>Starts a client's handshake.</summary>
     public static Connection Connect(
-        EndpointLoop loop, UdpSocket socket, ConnectionOwner owner, TransportConnectOptions options, in SockAddr remote,
+        EndpointLoop loop, UdpSocket socket, ClientEndpoint owner, TransportConnectOptions options, in SockAddr remote,
         string targetHost)
     {
         loop.AssertOwned();
@@ -29,36 +39,64 @@ internal sealed unsafe partial class Connection
         NgCid dcid, scid;
         ConnectionIds.Fill(&dcid, ConnectionIds.Length);
         ConnectionIds.Fill(&scid, ConnectionIds.Length);
-        connection._tls = TlsSession.CreateClient(options, targetHost);
+        var identity = options.Tls.SelectIdentity?.Invoke();
+        var cache = owner.Resumption;
+        var key = ResumptionKey.For(options, connection.RemoteEndPoint, targetHost, identity);
+        var (ticket, token) = cache.Take(key);
+        connection._tls = TlsSession.CreateClient(
+            options, targetHost, identity, ticket, cache.IsEnabled ? TicketReceived : null);
+        connection._wantsTicket = cache.IsEnabled;
+        connection._tokenReceived = cache.IsEnabled ? received => cache.AddToken(key, received) : null;
+        void TicketReceived(byte[] received)
+        {
+            cache.AddTicket(key, received);
+            connection._wantsTicket = false;
+        }
+
         var settings = connection.Settings();
         var parameters = connection.TransportParams();
-        connection.Create(&dcid, &scid, NgApi.ProtocolVersion1, &settings, &parameters);
+        fixed (byte* data = token)
+        {
+            settings.Token = data;
+            settings.TokenLen = (nuint)(token?.Length ?? 0);
+            settings.TokenType = NgApi.TokenTypeNewToken;
+            connection.Create(&dcid, &scid, NgApi.ProtocolVersion1, &settings, &parameters);
+        }
+
         loop.ScheduleWrite(connection);
         return connection;
     }
 
     /// <summary>Answers a client's first packet, which the caller then hands to <see cref="Receive"/>.</summary>
     public static Connection Accept(
-        EndpointLoop loop, UdpSocket socket, ConnectionOwner owner, TransportListenerOptions options, in SockAddr local,
-        in SockAddr remote, NgPacketHeader* header, NgCid* originalDcid)
+        EndpointLoop loop, UdpSocket socket, ListenerShard owner, TransportListenerOptions options, in SockAddr local,
+        in SockAddr remote, NgPacketHeader* header, AddressProof proof, NgCid* originalDcid)
     {
         loop.AssertOwned();
-        var connection = new Connection(loop, socket, owner, options, in local, in remote, targetHost: null) { _counted = true };
+        var connection = new Connection(loop, socket, owner, options, in local, in remote, targetHost: null)
+        {
+            _counted = true,
+            Proof = proof,
+        };
         NgCid scid;
-        ConnectionIds.Fill(&scid, ConnectionIds.Length);
-        connection._tls = TlsSession.CreateServer(options);
+        owner.NewId(&scid);
+        connection._tls = TlsSession.CreateServer(options, owner.TicketKeys);
         var settings = connection.Settings();
         var parameters = connection.TransportParams();
         parameters.OriginalDcidPresent = 1;
         parameters.OriginalDcid = header->Dcid;
-        if (originalDcid is not null)
+        if (proof == AddressProof.Retry)
         {
             parameters.OriginalDcid = *originalDcid;
             parameters.RetryScid = header->Dcid;
             parameters.RetryScidPresent = 1;
+        }
+
+        if (proof != AddressProof.None)
+        {
             settings.Token = header->Token;
             settings.TokenLen = header->TokenLen;
-            settings.TokenType = 1;
+            settings.TokenType = proof == AddressProof.Retry ? NgApi.TokenTypeRetry : NgApi.TokenTypeNewToken;
         }
 
         parameters.StatelessResetTokenPresent = 1;
@@ -96,6 +134,7 @@ internal sealed unsafe partial class Connection
         parameters.InitialMaxData = (ulong)_options.ConnectionReceiveWindow;
         parameters.InitialMaxStreamsBidi = (ulong)_options.MaxInboundBidirectionalStreams;
         parameters.InitialMaxStreamsUni = (ulong)_options.MaxInboundUnidirectionalStreams;
+        parameters.ActiveConnectionIdLimit = ConnectionIdLimit;
         parameters.MaxIdleTimeout = _options.IdleTimeout == Timeout.InfiniteTimeSpan ? 0 : Nanoseconds(_options.IdleTimeout);
         return parameters;
     }
@@ -108,14 +147,15 @@ internal sealed unsafe partial class Connection
         var remote = _remote;
         var path = PathOf(&local, &remote);
         var callbacks = Callbacks.Table(IsServer);
+        _memory = NativeChecks.Enabled ? new CheckedMemory() : null;
         nint native;
         var result = IsServer
             ? NgApi.ServerNew(
                 &native, dcid, scid, &path, version, NgApi.CallbacksVersion, callbacks, NgApi.SettingsVersion, settings,
-                NgApi.TransportParamsVersion, parameters, 0, GCHandle.ToIntPtr(_self))
+                NgApi.TransportParamsVersion, parameters, _memory?.Table ?? 0, GCHandle.ToIntPtr(_self))
             : NgApi.ClientNew(
                 &native, dcid, scid, &path, version, NgApi.CallbacksVersion, callbacks, NgApi.SettingsVersion, settings,
-                NgApi.TransportParamsVersion, parameters, 0, GCHandle.ToIntPtr(_self));
+                NgApi.TransportParamsVersion, parameters, _memory?.Table ?? 0, GCHandle.ToIntPtr(_self));
         if (result != 0)
         {
             var failure = Failures.FromLibrary(result, established: false);
@@ -175,15 +215,34 @@ internal sealed unsafe partial class Connection
         _routes.Clear();
         if (_native != 0)
         {
-            NgApi.Delete(_native);
+            NgApi.Delete(Native);
             _native = 0;
         }
+
+        _memory?.Close();
 
         // Send buffers go back only now: until its deletion libngtcp2 may read them.
         FreeStreams();
         _tls?.Free();
         _self.Free();
         _owner.OnFreed(this, _socket);
+    }
+
+    // What lets the client come back with less: a ticket for TLS and a token for its address.
+    private void EaseReturn()
+    {
+        var result = _tls!.SendTicket();
+        if (result < 0)
+        {
+            Ngtcp2Log.TicketFailed(_loop.Logger, RemoteEndPoint, GnuTls.Text(result));
+        }
+
+        var token = stackalloc byte[NgCrypto.MaxRegularToken];
+        var length = ((ListenerShard)_owner).WriteAddressToken(token, in _remote, _loop);
+        if (length > 0)
+        {
+            _ = NgApi.SubmitNewToken(Native, token, (nuint)length);
+        }
     }
 
     private static NgPath PathOf(SockAddr* local, SockAddr* remote) => new()
@@ -194,4 +253,16 @@ internal sealed unsafe partial class Connection
 
     private static ulong Nanoseconds(TimeSpan time) =>
         time == Timeout.InfiniteTimeSpan ? ulong.MaxValue : (ulong)time.Ticks * NanosecondsPerTick;
+}
+
+/// <summary>How a client has shown that it receives at its address (RFC 9000 section 8.1).</summary>
+internal enum AddressProof
+{
+    None,
+
+    /// <summary>It answered a Retry.</summary>
+    Retry,
+
+    /// <summary>It brought a token from an earlier connection.</summary>
+    EarlierConnection,
 }

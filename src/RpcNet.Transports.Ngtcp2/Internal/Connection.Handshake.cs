@@ -10,14 +10,23 @@ internal sealed unsafe partial class Connection
     private bool _confirmed;
     private bool _established;
 
+    /// <summary>Whether the handshake took up an earlier session.</summary>
+    public bool IsResumed { get; private set; }
+
+    /// <summary>Whether the session of TLS is still kept. Loop's thread.</summary>
+    public bool KeepsTls => _tls is { Handle: not 0 };
+
     private void OnHandshakeCompleted()
     {
         _state = ConnectionState.Judging;
         ApplicationProtocol = _tls!.ApplicationProtocol();
+        IsResumed = _tls.IsResumed;
         var chain = _tls.PeerCertificates();
-        if (chain.Length == 0 && IsServer)
+        if (chain.Length == 0)
         {
-            OnJudged(null, null, QuicError.AlertBadCertificate);
+            // A resumed session may have been begun under another rule.
+            var mayBeAbsent = _options is TransportListenerOptions { Tls.ClientCertificates: not ClientCertificateMode.Required };
+            OnJudged(null, mayBeAbsent ? null : "there is none", QuicError.AlertCertificateRequired);
             return;
         }
 
@@ -99,6 +108,12 @@ internal sealed unsafe partial class Connection
 
         RemoteCertificate = certificate;
         _judged = true;
+        if (IsServer)
+        {
+            EaseReturn();
+            ReleaseTls();
+        }
+
         _loop.ScheduleWrite(this);
         Establish();
     }
@@ -131,6 +146,17 @@ internal sealed unsafe partial class Connection
 
         _ready.TrySetResult();
         _loop.ScheduleWrite(this);
+    }
+
+    // The session is a third of an idle connection's memory and has done its part: packets are protected without it. Not within
+    // a callback.
+    private void ReleaseTls()
+    {
+        if (_tls is { Handle: not 0 } session)
+        {
+            NgApi.SetTlsHandle(Native, 0);
+            session.Free();
+        }
     }
 
     private void OnConfirmed()

@@ -15,10 +15,18 @@ internal sealed unsafe partial class Connection
 
     private bool _statelessReset;
     private bool _handshakeCompleted;
+    private bool _lacksParameters;
     private bool _refused;
     private ulong _heardAt;
     private bool _hearsKeepAlives;
     private ulong _idleTimeout;
+    private ulong _sentUnderKeys;
+
+    /// <summary>Key updates that this side began by <see cref="Ngtcp2TransportOptions.KeyUpdateBytes"/>. Loop's thread.</summary>
+    public int KeyUpdates { get; private set; }
+
+    /// <summary>The largest UDP payload that the path is known to carry. Loop's thread, while the connection is not freed.</summary>
+    public int PathPayload => (int)NgApi.GetPathMaxUdpPayload(Native);
 
     /// <summary>
     /// When the peer's silence ends the connection. Sending restarts the library's idle timer once (RFC 9000 section
@@ -26,6 +34,9 @@ internal sealed unsafe partial class Connection
     /// make a living peer answer in time, and then silence can be taken at its word.
     /// </summary>
     private ulong SilentAt => _established && _hearsKeepAlives ? _heardAt + _idleTimeout : ulong.MaxValue;
+
+    /// <summary>Whether the peer forgot the connection before its handshake was done.</summary>
+    public bool WasResetInHandshake => _statelessReset && !_established;
 
     /// <summary>Processes one received packet.</summary>
     public void Receive(in SockAddr local, in SockAddr remote, byte ecn, byte* data, int length)
@@ -47,7 +58,7 @@ internal sealed unsafe partial class Connection
         var path = PathOf(&from, &to);
         var info = new NgPacketInfo { Ecn = ecn };
         t_reading = this;
-        var result = NgApi.ReadPacket(_native, &path, NgApi.PacketInfoVersion, &info, data, (nuint)length, _loop.Now);
+        var result = NgApi.ReadPacket(Native, &path, NgApi.PacketInfoVersion, &info, data, (nuint)length, _loop.Now);
         t_reading = null;
         if (result != 0)
         {
@@ -56,6 +67,11 @@ internal sealed unsafe partial class Connection
         }
 
         _heardAt = _loop.Now;
+        if (!IsServer && _confirmed && _judged && !_wantsTicket)
+        {
+            ReleaseTls();
+        }
+
         ReportStoppedStreams();
         if (_handshakeCompleted && _state == ConnectionState.Handshaking)
         {
@@ -82,7 +98,7 @@ internal sealed unsafe partial class Connection
                 break;
         }
 
-        var result = _loop.Now >= SilentAt ? NgError.IdleClose : NgApi.HandleExpiry(_native, _loop.Now);
+        var result = _loop.Now >= SilentAt ? NgError.IdleClose : NgApi.HandleExpiry(Native, _loop.Now);
         if (result != 0)
         {
             // Idle and never answered connections end silently (RFC 9000 section 10.1).
@@ -110,7 +126,8 @@ internal sealed unsafe partial class Connection
             return;
         }
 
-        NgApi.UpdatePacketTxTime(_native, _loop.Now);
+        RenewKeys();
+        NgApi.UpdatePacketTxTime(Native, _loop.Now);
         _loop.SetTimer(this, Math.Min(NextExpiry(), SilentAt));
         if (more)
         {
@@ -118,11 +135,22 @@ internal sealed unsafe partial class Connection
         }
     }
 
+    // Too soon after the last update, or while the peer has not confirmed it, the library refuses: then at a later turn.
+    private void RenewKeys()
+    {
+        if (_sentUnderKeys >= (ulong)_loop.Options.KeyUpdateBytes && _loop.Options.KeyUpdateBytes != 0 && _confirmed
+            && NgApi.InitiateKeyUpdate(Native, _loop.Now) == 0)
+        {
+            _sentUnderKeys = 0;
+            KeyUpdates++;
+        }
+    }
+
     // The library delays an acknowledgement by an eighth of the round trip, which on a short path is over before the answer
     // that it could travel with. While nothing waits for pacing, timers have RFC 9002's granularity instead (section 6.1.2).
     private ulong NextExpiry()
     {
-        var expiry = NgApi.GetExpiry(_native);
+        var expiry = NgApi.GetExpiry(Native);
         return _sendQueue.Count + _urgentQueue.Count > 0 || _state != ConnectionState.Established ? expiry : Math.Max(expiry, _loop.Now + TimerGranularity);
     }
 
@@ -130,7 +158,7 @@ internal sealed unsafe partial class Connection
     {
         var start = _loop.SendBuffer;
         var end = start;
-        var limit = start + Math.Min(EndpointLoop.SendBufferLength, Math.Max((int)NgApi.GetSendQuantum(_native), 16384));
+        var limit = start + Math.Min(EndpointLoop.SendBufferLength, Math.Max((int)NgApi.GetSendQuantum(Native), 16384));
         var last = start + EndpointLoop.SendBufferLength;
         var capacity = _maxPayload;
         var segment = 0;
@@ -205,6 +233,7 @@ internal sealed unsafe partial class Connection
             return;
         }
 
+        _sentUnderKeys += (ulong)(end - start);
         var error = _socket.Send(start, (int)(end - start), segment, ecn, remote, local);
         if (error != 0)
         {
@@ -212,7 +241,9 @@ internal sealed unsafe partial class Connection
         }
     }
 
-    /// <summary>A socket error: only a handshake heeds it, since an established connection has its own ways to notice.</summary>
+    /// <summary>
+    /// A socket error. That nobody listens ends a handshake alone, since an established connection has its own ways to notice.
+    /// </summary>
     public void OnSocketError(int error)
     {
         if (_state == ConnectionState.Handshaking && !IsServer
@@ -221,6 +252,8 @@ internal sealed unsafe partial class Connection
             _refused = true;
             _loop.Post(EndRefused);
         }
+
+        MigrateAfter(error);
     }
 
     private void OnPeerMoved(in SockAddr remote)
@@ -242,7 +275,7 @@ internal sealed unsafe partial class Connection
         switch (result)
         {
             case NgError.Draining:
-                Finish(Failures.FromPeerClose(NgApi.GetCloseError(_native), _statelessReset, _established));
+                Finish(Failures.FromPeerClose(NgApi.GetCloseError(Native), _statelessReset, _established));
                 EnterFinalPeriod(ConnectionState.Draining);
                 return;
             case NgError.DropConnection:
@@ -255,7 +288,7 @@ internal sealed unsafe partial class Connection
             case NgError.DiscardPacket:
                 return;
             case NgError.Crypto:
-                var alert = NgApi.GetTlsAlert(_native);
+                var alert = _lacksParameters ? QuicError.AlertMissingExtension : NgApi.GetTlsAlert(Native);
                 var failure = Failures.FromAlert(alert, byPeer: false);
                 if (_tls?.Refusal is { } refusal)
                 {
@@ -277,7 +310,7 @@ internal sealed unsafe partial class Connection
             case NgError.Closing or NgError.Draining:
                 return;
             case NgError.Crypto:
-                CloseWithAlert(Failures.FromAlert(NgApi.GetTlsAlert(_native), byPeer: false), NgApi.GetTlsAlert(_native));
+                CloseWithAlert(Failures.FromAlert(NgApi.GetTlsAlert(Native), byPeer: false), NgApi.GetTlsAlert(Native));
                 return;
             default:
                 CloseWithLibraryError(Failures.FromLibrary(result, _established), result);

@@ -93,10 +93,10 @@ internal sealed unsafe partial class Connection
     public void GrantCredit(long streamId, int bytes, bool stream)
     {
         _loop.AssertOwned();
-        NgApi.ExtendMaxOffset(_native, (ulong)bytes);
+        NgApi.ExtendMaxOffset(Native, (ulong)bytes);
         if (stream)
         {
-            _ = NgApi.ExtendMaxStreamOffset(_native, streamId, (ulong)bytes);
+            _ = NgApi.ExtendMaxStreamOffset(Native, streamId, (ulong)bytes);
         }
     }
 
@@ -112,15 +112,15 @@ internal sealed unsafe partial class Connection
 
         if (bidirectional)
         {
-            NgApi.ExtendMaxStreamsBidirectional(_native, 1);
+            NgApi.ExtendMaxStreamsBidirectional(Native, 1);
         }
         else
         {
-            NgApi.ExtendMaxStreamsUnidirectional(_native, 1);
+            NgApi.ExtendMaxStreamsUnidirectional(Native, 1);
         }
     }
 
-    public bool WasLossy(long streamId) => _native != 0 && NgApi.GetStreamLossCount(_native, streamId) != 0;
+    public bool WasLossy(long streamId) => _native != 0 && NgApi.GetStreamLossCount(Native, streamId) != 0;
 
     /// <summary>The stream has something to send.</summary>
     public void QueueSend(Stream stream)
@@ -170,8 +170,8 @@ internal sealed unsafe partial class Connection
         {
             long id;
             var result = stream.IsBidirectional
-                ? NgApi.OpenBidirectional(_native, &id, 0)
-                : NgApi.OpenUnidirectional(_native, &id, 0);
+                ? NgApi.OpenBidirectional(Native, &id, 0)
+                : NgApi.OpenUnidirectional(Native, &id, 0);
             if (result != 0 || id != stream.Id)
             {
                 CloseWithLibraryError(
@@ -190,7 +190,7 @@ internal sealed unsafe partial class Connection
     {
         if (Volatile.Read(ref _credit) != 0)
         {
-            NgApi.ExtendMaxOffset(_native, (ulong)Interlocked.Exchange(ref _credit, 0));
+            NgApi.ExtendMaxOffset(Native, (ulong)Interlocked.Exchange(ref _credit, 0));
         }
     }
 
@@ -217,7 +217,7 @@ internal sealed unsafe partial class Connection
             stream.NextRequest = null;
             if (_state < ConnectionState.Closing)
             {
-                stream.ProcessRequests(_native);
+                stream.ProcessRequests(Native);
             }
         }
     }
@@ -290,7 +290,7 @@ internal sealed unsafe partial class Connection
 
     private void RetryBlocked()
     {
-        if (_blocked.Count > 0 && NgApi.GetMaxDataLeft(_native) > 0)
+        if (_blocked.Count > 0 && NgApi.GetMaxDataLeft(Native) > 0)
         {
             foreach (var stream in _blocked)
             {
@@ -309,7 +309,7 @@ internal sealed unsafe partial class Connection
         }
 
         NgConnectionInfo info;
-        NgApi.GetConnectionInfo(_native, NgApi.ConnectionInfoVersion, &info);
+        NgApi.GetConnectionInfo(Native, NgApi.ConnectionInfoVersion, &info);
         _bulkCap = info.MinRtt >= UncappedRtt ? long.MaxValue : (long)(BulkPerRtt * Math.Max(info.MinRtt, CappedRtt) / CappedRtt);
         if (_capped.Count > 0 && _bulkInFlight < _bulkCap)
         {
@@ -337,7 +337,7 @@ internal sealed unsafe partial class Connection
             if (!queue.TryPeek(out var stream))
             {
                 return NgApi.WriteStream(
-                    _native, path, NgApi.PacketInfoVersion, info, dest, (nuint)capacity, null, 0, -1, null, 0, _loop.Now);
+                    Native, path, NgApi.PacketInfoVersion, info, dest, (nuint)capacity, null, 0, -1, null, 0, _loop.Now);
             }
 
             if (!stream.IsUrgent && _bulkInFlight >= _bulkCap)
@@ -357,7 +357,7 @@ internal sealed unsafe partial class Connection
             var flags = (fin ? NgApi.WriteFlagFin : 0) | (_sendQueue.Count + _urgentQueue.Count > 1 ? NgApi.WriteFlagMore : 0);
             nint accepted = -1;
             var written = NgApi.WriteStream(
-                _native, path, NgApi.PacketInfoVersion, info, dest, (nuint)capacity, &accepted, flags, stream.Id, vectors,
+                Native, path, NgApi.PacketInfoVersion, info, dest, (nuint)capacity, &accepted, flags, stream.Id, vectors,
                 (nuint)count, _loop.Now);
             if (accepted >= 0)
             {
@@ -380,7 +380,7 @@ internal sealed unsafe partial class Connection
                     continue;
                 case NgError.StreamDataBlocked:
                     DequeueSend(queue);
-                    if (NgApi.GetMaxDataLeft(_native) == 0)
+                    if (NgApi.GetMaxDataLeft(Native) == 0)
                     {
                         _blocked.Add(stream);
                     }

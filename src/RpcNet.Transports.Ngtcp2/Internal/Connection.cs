@@ -27,7 +27,7 @@ internal enum ConnectionState
 internal sealed partial class Connection : TimerEntry, ITransportConnection
 {
     private readonly EndpointLoop _loop;
-    private readonly UdpSocket _socket;
+    private UdpSocket _socket;
     private readonly ConnectionOwner _owner;
     private readonly TransportConnectionOptions _options;
     private readonly string? _targetHost;
@@ -70,7 +70,7 @@ internal sealed partial class Connection : TimerEntry, ITransportConnection
 
     public SslApplicationProtocol ApplicationProtocol { get; private set; }
 
-    public IPEndPoint LocalEndPoint { get; }
+    public IPEndPoint LocalEndPoint { get; private set; }
 
     public IPEndPoint RemoteEndPoint { get; private set; }
 
@@ -90,6 +90,24 @@ internal sealed partial class Connection : TimerEntry, ITransportConnection
     /// <summary>Whether the application has had the connection, or may have. Loop's thread.</summary>
     public bool IsEstablished => _established;
 
+    // The connection in libngtcp2, for a call into it.
+    private nint Native
+    {
+        get
+        {
+            if (NativeChecks.Enabled)
+            {
+                _loop.AssertOwned();
+                if (_native == 0)
+                {
+                    NativeChecks.Fail("libngtcp2 was called for a connection that is freed or not yet made");
+                }
+            }
+
+            return _native;
+        }
+    }
+
     /// <summary>Whether it is neither closed nor closing. Loop's thread.</summary>
     public bool IsLive => _state < ConnectionState.Closing;
 
@@ -101,7 +119,8 @@ internal sealed partial class Connection : TimerEntry, ITransportConnection
         var taken = _incoming.TakeAsync(cancellationToken);
         return taken.IsCompletedSuccessfully ? new ValueTask<ITransportStream>(Accepted(taken.Result)) : Wait(taken);
 
-        async ValueTask<ITransportStream> Wait(ValueTask<Stream> pending) => Accepted(await pending.ConfigureAwait(false));
+        // On the caller's context, as a bare source would: who has one keeps off the thread pool.
+        async ValueTask<ITransportStream> Wait(ValueTask<Stream> pending) => Accepted(await pending.ConfigureAwait(true));
 
         static Stream Accepted(Stream stream)
         {
@@ -191,8 +210,14 @@ internal sealed partial class Connection : TimerEntry, ITransportConnection
 }
 
 /// <summary>What made a connection: a listener or the client's endpoint. Called on the loop's thread.</summary>
-internal abstract class ConnectionOwner
+internal abstract unsafe class ConnectionOwner
 {
+    /// <summary>Makes an id for a connection.</summary>
+    public virtual void NewId(NgCid* id) => ConnectionIds.Fill(id, ConnectionIds.Length);
+
+    /// <summary>Opens another socket towards a peer; null when that can't be done.</summary>
+    public virtual UdpSocket? OpenSocket(IPEndPoint remote, IPacketSink sink) => null;
+
     /// <summary>A connection id by which packets find the connection from now on.</summary>
     public virtual void AddRoute(CidKey id, Connection connection)
     {

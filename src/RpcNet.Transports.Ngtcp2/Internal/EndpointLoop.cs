@@ -75,7 +75,8 @@ internal sealed unsafe partial class EndpointLoop
 
     public ILogger Logger { get; }
 
-    public TimeProvider TimeProvider => _timeProvider;
+    /// <summary>Nanoseconds since 1970, for tokens: they mean the same to a process that was restarted with the same key.</summary>
+    public ulong WallClock() => (ulong)(_timeProvider.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks * 100;
 
     public ChunkPool Chunks { get; } = new();
 
@@ -87,9 +88,14 @@ internal sealed unsafe partial class EndpointLoop
 
     public void Start() => _thread.Start();
 
-    [Conditional("DEBUG")]
-    public void AssertOwned() =>
-        Debug.Assert(_turn.IsHeldByCurrentThread, "libngtcp2 may only be called by whoever has the loop's turn");
+    /// <summary>With <see cref="NativeChecks"/> on, ends the process unless the caller has the loop's turn.</summary>
+    public void AssertOwned()
+    {
+        if (NativeChecks.Enabled && !_turn.IsHeldByCurrentThread)
+        {
+            NativeChecks.Fail("libngtcp2 was called by a thread that has not the loop's turn");
+        }
+    }
 
     /// <summary>Runs <paramref name="command"/> on the loop's thread. Any thread.</summary>
     public void Post(Action command)
@@ -336,6 +342,14 @@ internal sealed unsafe partial class EndpointLoop
             connection.WriteScheduled = false;
             connection.Write();
         }
+    }
+
+    /// <summary>Gives everything back, in place of <see cref="Start"/>.</summary>
+    public void Discard()
+    {
+        ProcessExit.Remove(this);
+        Free();
+        _ended.TrySetResult();
     }
 
     private void Free()

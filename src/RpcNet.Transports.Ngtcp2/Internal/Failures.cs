@@ -55,9 +55,9 @@ internal static class Failures
         if (statelessReset)
         {
             return !established
-                ? new TransportException(TransportError.ConnectionRefused, "The peer gave the handshake up.")
+                ? new TransportException(TransportError.ConnectionRefused, "The peer gave the handshake up (stateless reset).")
                 : new TransportException(
-                    TransportError.ConnectionAborted, "The peer no longer knows the connection (stateless reset): it was restarted.");
+                    TransportError.ConnectionAborted, "The peer no longer knows the connection (stateless reset): it was restarted or has ended it.");
         }
 
         var code = error->ErrorCode;
@@ -71,6 +71,8 @@ internal static class Failures
         {
             QuicError.ConnectionRefused =>
                 new TransportException(TransportError.ConnectionRefused, "The peer refused the connection."),
+            QuicError.InvalidToken when !established =>
+                new TransportException(TransportError.ConnectionRefused, "The peer did not accept the proof of this side's address."),
             // A close by the application before the handshake is complete travels without its code (RFC 9000 section 10.2.3).
             QuicError.ApplicationError or QuicError.NoError => established
                 ? new TransportException(TransportError.ConnectionAborted, "The peer closed the connection.")

@@ -4,15 +4,12 @@ using RpcNet.Transports.Ngtcp2.Internal.Native;
 
 namespace RpcNet.Transports.Ngtcp2.Internal;
 
-/// <summary>Accepts the connections of one port under one set of options.</summary>
-internal sealed class Listener : ConnectionOwner, ITransportListener
+/// <summary>Accepts the connections of one address under one set of options, on one I/O thread or several.</summary>
+internal sealed class Listener : ITransportListener
 {
-    private readonly byte[] _secret;
-    private readonly ILogger _logger;
-    private readonly ListenerPort _port;
-    private readonly AcceptQueue<Connection> _accepted = new();
-    private readonly HashSet<Connection> _connections = [];
-    private readonly TaskCompletionSource<bool> _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly PortGroup _group;
+    private readonly ListenerShard[] _shards;
+    private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _disposed;
 
     public Listener(
@@ -20,10 +17,11 @@ internal sealed class Listener : ConnectionOwner, ITransportListener
     {
         Options = options;
         Engine = engine;
-        _secret = secret;
-        _logger = logger;
-        _port = ListenerPort.Claim(options.EndPoint, engine, logger, timeProvider);
-        _port.Attach(this);
+        Secret = secret;
+        Logger = logger;
+        TicketKeys = engine.SessionTickets ? new TicketKeys(engine.SessionTicketKey ?? (() => secret)) : null;
+        _group = PortGroup.Claim(options.EndPoint, engine, logger, timeProvider);
+        _shards = [.. _group.Ports.Select(port => new ListenerShard(this, port))];
         Ngtcp2Log.Listening(logger, LocalEndPoint, NativeLibraries.Version);
     }
 
@@ -31,90 +29,54 @@ internal sealed class Listener : ConnectionOwner, ITransportListener
 
     public Ngtcp2TransportOptions Engine { get; }
 
-    public IPEndPoint LocalEndPoint => _port.LocalEndPoint;
+    public ILogger Logger { get; }
 
-    public override ReadOnlySpan<byte> ResetKey => _secret;
+    /// <summary>The key behind stateless reset tokens and address tokens.</summary>
+    public byte[] Secret { get; }
 
-    /// <summary>Handshakes under way. Loop's thread.</summary>
-    public int HalfOpen { get; set; }
+    /// <summary>What session tickets are encrypted with; null when none are issued.</summary>
+    public TicketKeys? TicketKeys { get; }
 
-    /// <summary>Connections that wait to be taken.</summary>
-    public int Waiting => _accepted.Count;
+    public IPEndPoint LocalEndPoint => _group.LocalEndPoint;
+
+    public bool IsDisposed => Volatile.Read(ref _disposed) != 0;
+
+    /// <summary>Established connections that nobody has taken yet.</summary>
+    public AcceptQueue<Connection> Accepted { get; } = new();
+
+    /// <summary>Handshakes under way, as of about now.</summary>
+    public int HalfOpen => _shards.Sum(static shard => shard.HalfOpen);
+
+    /// <summary>Packets that arrived on another thread than their connection's.</summary>
+    public long HandedOn => _group.Ports.Sum(static port => port.HandedOn);
 
     public async ValueTask<ITransportConnection> AcceptAsync(CancellationToken cancellationToken = default) =>
-        await _accepted.TakeAsync(cancellationToken).ConfigureAwait(false);
+        await Accepted.TakeAsync(cancellationToken).ConfigureAwait(false);
 
     public async ValueTask DisposeAsync()
     {
-        if (Interlocked.Exchange(ref _disposed, 1) == 0)
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
         {
-            var untaken = _accepted.Close(Failures.Disposed("The listener"));
-            _port.Loop.Post(() => Stop(untaken));
+            await _stopped.Task.ConfigureAwait(false);
+            return;
         }
 
-        if (await _stopped.Task.ConfigureAwait(false))
-        {
-            await _port.Loop.Ended.ConfigureAwait(false);
-        }
-    }
-
-    public void Add(Connection connection) => _connections.Add(connection);
-
-    public override void AddRoute(CidKey id, Connection connection) => _port.AddRoute(id, connection);
-
-    public override void RemoveRoute(CidKey id) => _port.RemoveRoute(id);
-
-    public override bool OnEstablished(Connection connection) => _accepted.TryAdd(connection, Options.Backlog);
-
-    public override void OnHandshakeEnded() => HalfOpen--;
-
-    public override void OnFinished(Connection connection, TransportException reason, bool wasEstablished)
-    {
-        if (!wasEstablished && _disposed == 0)
-        {
-            Ngtcp2Log.HandshakeFailed(_logger, connection.RemoteEndPoint, reason.Message);
-        }
-    }
-
-    public override void OnFreed(Connection connection, UdpSocket socket) => _connections.Remove(connection);
-
-    public void LogAcceptFailure(SockAddr remote, Exception e) => Ngtcp2Log.AcceptFailed(_logger, remote.ToEndPoint(), e);
-
-    private void Stop(List<Connection> untaken)
-    {
-        foreach (var connection in untaken)
-        {
-            connection.CloseLocally(
-                Failures.Disposed("The listener"), (ulong)Options.DefaultCloseErrorCode, application: true);
-        }
-
-        var live = false;
-        foreach (var connection in _connections.ToArray())
-        {
-            if (connection.IsEstablished)
-            {
-                live |= connection.IsLive;
-            }
-            else
-            {
-                connection.CloseLocally(Failures.Disposed("The listener"), QuicError.ConnectionRefused, application: false);
-            }
-        }
+        var untaken = Accepted.Close(Failures.Disposed("The listener"));
+        var closed = await Task.WhenAll(_shards.Select(shard => shard.CloseAsync(untaken))).ConfigureAwait(false);
 
         // What only waits out its final period does not keep the port.
-        var end = !live && _port.HasNoConnectionBut(this);
+        var end = Array.TrueForAll(closed, static nothingLives => nothingLives);
         if (end)
         {
-            foreach (var connection in _connections.ToArray())
-            {
-                connection.Abandon();
-            }
+            await Task.WhenAll(_shards.Select(static shard => shard.AbandonAsync())).ConfigureAwait(false);
         }
 
-        _port.Detach(end);
-        _stopped.SetResult(end);
-    }
+        _group.Release(end);
+        if (end)
+        {
+            await Task.WhenAll(_group.Ports.Select(static port => port.Loop.Ended)).ConfigureAwait(false);
+        }
 
-    /// <summary>Connections not yet freed. Loop's thread.</summary>
-    public int ConnectionCount => _connections.Count;
+        _stopped.SetResult();
+    }
 }

@@ -13,6 +13,8 @@ internal sealed unsafe partial class ListenerPort
     // The smallest packet that can be answered by a stateless reset that is smaller still and passes for a short packet.
     private const int MinResettable = 42;
 
+    private const int HandshakePacket = 0x20;
+
     private ulong _statelessSecond;
     private int _statelessAnswers;
 
@@ -24,6 +26,10 @@ internal sealed unsafe partial class ListenerPort
             if (_routes.TryGetValue(CidKey.FromShortHeader(data), out var known))
             {
                 known.Receive(in local, in remote, ecn, data, length);
+            }
+            else if (_group.OwnerOf(data[1]) is var owner && owner != this)
+            {
+                HandOn(owner, in local, in remote, ecn, data, length);
             }
             else
             {
@@ -52,6 +58,14 @@ internal sealed unsafe partial class ListenerPort
             return;
         }
 
+        // A client that moved before it was done: what is no Initial bears an id that this side gave out.
+        if ((data[0] & 0x30) == HandshakePacket && header.DcidLen == ConnectionIds.Length
+            && _group.OwnerOf(header.Dcid[0]) is var other && other != this)
+        {
+            HandOn(other, in local, in remote, ecn, data, length);
+            return;
+        }
+
         OnInitial(in local, in remote, ecn, data, length);
     }
 
@@ -64,19 +78,23 @@ internal sealed unsafe partial class ListenerPort
         }
 
         NgCid originalDcid;
-        var validated = false;
+        var proof = AddressProof.None;
         if (header.TokenLen > 0 && header.Token[0] == NgCrypto.TokenMagicRetry2)
         {
-            if (!VerifyToken(listener, &header, in remote, &originalDcid))
+            if (!VerifyRetryToken(listener, &header, in remote, &originalDcid))
             {
                 Refuse(in local, in remote, &header, QuicError.InvalidToken);
                 return;
             }
 
-            validated = true;
+            proof = AddressProof.Retry;
+        }
+        else if (header.TokenLen > 0 && VerifyRegularToken(listener, &header, in remote))
+        {
+            proof = AddressProof.EarlierConnection;
         }
 
-        if (!validated && NeedsRetry(listener))
+        if (proof == AddressProof.None && NeedsRetry(listener))
         {
             SendRetry(listener, in local, in remote, &header);
             return;
@@ -97,7 +115,7 @@ internal sealed unsafe partial class ListenerPort
         {
             listener.HalfOpen++;
             var connection = Connection.Accept(
-                Loop, _socket, listener, listener.Options, in local, in remote, &header, validated ? &originalDcid : null);
+                Loop, _socket, listener, listener.Options, in local, in remote, &header, proof, &originalDcid);
             listener.Add(connection);
             connection.Receive(in local, in remote, ecn, data, length);
         }
@@ -108,28 +126,43 @@ internal sealed unsafe partial class ListenerPort
         }
     }
 
-    private static bool NeedsRetry(Listener listener) => listener.Engine.Retry switch
+    // A hello that fails at once is never half-open for long, and still costs a key exchange and a signature.
+    private bool NeedsRetry(ListenerShard listener) => listener.Engine.Retry switch
     {
         Ngtcp2RetryPolicy.Always => true,
-        Ngtcp2RetryPolicy.UnderLoad => listener.HalfOpen >= listener.Engine.RetryThreshold,
+        Ngtcp2RetryPolicy.UnderLoad => listener.HalfOpen + listener.Failed.Recent(Loop.Now) >= listener.Engine.RetryThreshold,
         _ => false,
     };
 
-    // Tokens are dated by the wall clock, so that they mean the same to a process that was restarted with the same key.
-    private ulong WallClock() => (ulong)(Loop.TimeProvider.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks * 100;
+    // An unreadable or outdated one is no offence: the client is as unknown as any (RFC 9000 section 8.1.3).
+    private bool VerifyRegularToken(ListenerShard listener, NgPacketHeader* header, in SockAddr remote)
+    {
+        if (header->Token[0] != NgCrypto.TokenMagicRegular || listener.Engine.AddressTokenLifetime == TimeSpan.Zero)
+        {
+            return false;
+        }
 
-    private bool VerifyToken(Listener listener, NgPacketHeader* header, in SockAddr remote, NgCid* originalDcid)
+        fixed (byte* secret = listener.ResetKey)
+        fixed (SockAddr* address = &remote)
+        {
+            return NgCrypto.VerifyRegularToken(
+                header->Token, header->TokenLen, secret, (nuint)listener.ResetKey.Length, (byte*)address, address->Length,
+                (ulong)listener.Engine.AddressTokenLifetime.Ticks * 100, Loop.WallClock()) == 0;
+        }
+    }
+
+    private bool VerifyRetryToken(ListenerShard listener, NgPacketHeader* header, in SockAddr remote, NgCid* originalDcid)
     {
         fixed (byte* secret = listener.ResetKey)
         fixed (SockAddr* address = &remote)
         {
             return NgCrypto.VerifyRetryToken(
                 originalDcid, header->Token, header->TokenLen, secret, (nuint)listener.ResetKey.Length, header->Version, (byte*)address,
-                address->Length, &header->Dcid, RetryTokenLifetime, WallClock()) == 0;
+                address->Length, &header->Dcid, RetryTokenLifetime, Loop.WallClock()) == 0;
         }
     }
 
-    private void SendRetry(Listener listener, in SockAddr local, in SockAddr remote, NgPacketHeader* header)
+    private void SendRetry(ListenerShard listener, in SockAddr local, in SockAddr remote, NgPacketHeader* header)
     {
         NgCid scid;
         ConnectionIds.Fill(&scid, ConnectionIds.Length);
@@ -140,7 +173,7 @@ internal sealed unsafe partial class ListenerPort
         {
             tokenLength = NgCrypto.GenerateRetryToken(
                 token, secret, (nuint)listener.ResetKey.Length, header->Version, (byte*)address, address->Length, &scid, &header->Dcid,
-                WallClock());
+                Loop.WallClock());
         }
 
         if (tokenLength > 0)

@@ -1,106 +1,111 @@
+using System.Buffers;
 using System.Net;
 using Microsoft.Extensions.Logging;
-using RpcNet.Transports.Ngtcp2.Internal.Native;
 
 namespace RpcNet.Transports.Ngtcp2.Internal;
 
-/// <summary>
-/// A bound socket, its I/O thread and the routes to the connections behind it. It serves one listener at a time and, after
-/// that listener's disposal, the connections that were taken from it; a new listener of this process may then take the
-/// address over.
-/// </summary>
+/// <summary>A bound socket, its I/O thread and the routes to the connections behind it.</summary>
 internal sealed partial class ListenerPort : IPacketSink
 {
-    private static readonly Lock s_gate = new();
-    private static readonly Dictionary<IPEndPoint, ListenerPort> s_ports = [];
-
     private readonly Dictionary<CidKey, Connection> _routes = [];
+    private readonly PortGroup _group;
+    private readonly int _index;
     private readonly UdpSocket _socket;
-    private Listener? _listener;
-    private bool _claimed = true;
+    private ListenerShard? _listener;
+    private long _handedOn;
 
-    private ListenerPort(IPEndPoint endPoint, Ngtcp2TransportOptions engine, ILogger logger, TimeProvider timeProvider)
+    public ListenerPort(
+        PortGroup group, int index, IPEndPoint endPoint, Ngtcp2TransportOptions engine, ILogger logger, TimeProvider timeProvider)
     {
-        _socket = UdpSocket.Bind(endPoint, this, engine);
-        LocalEndPoint = _socket.Local.ToEndPoint();
-        Loop = new EndpointLoop($"ngtcp2 {LocalEndPoint}", engine, logger, timeProvider, MayEnd);
-        Loop.Post(() => Loop.AddSocket(_socket));
-        Loop.Start();
+        _group = group;
+        _index = index;
+        _socket = UdpSocket.Bind(endPoint, this, engine, shared: engine.IoThreads > 1);
+        try
+        {
+            LocalEndPoint = _socket.Local.ToEndPoint();
+            Loop = new EndpointLoop($"ngtcp2 {LocalEndPoint}", engine, logger, timeProvider, End);
+        }
+        catch
+        {
+            _socket.Dispose();
+            throw;
+        }
     }
 
     public IPEndPoint LocalEndPoint { get; }
 
     public EndpointLoop Loop { get; }
 
-    /// <summary>Binds the address, or takes over one whose listener is gone and whose connections are not.</summary>
-    public static ListenerPort Claim(
-        IPEndPoint endPoint, Ngtcp2TransportOptions engine, ILogger logger, TimeProvider timeProvider)
-    {
-        lock (s_gate)
-        {
-            if (s_ports.TryGetValue(endPoint, out var port) && !port._claimed)
-            {
-                port._claimed = true;
-                return port;
-            }
+    /// <summary>Whether its loop has nothing to do and waits for the others of the group. Guarded by the group.</summary>
+    public bool MayEnd { get; set; }
 
-            port = new ListenerPort(endPoint, engine, logger, timeProvider);
-            s_ports.Add(port.LocalEndPoint, port);
-            return port;
-        }
+    /// <summary>Packets of connections of another thread that arrived here.</summary>
+    public long HandedOn => Interlocked.Read(ref _handedOn);
+
+    public void Start()
+    {
+        Loop.Post(() => Loop.AddSocket(_socket));
+        Loop.Start();
+    }
+
+    /// <summary>Gives everything back, in place of <see cref="Start"/>.</summary>
+    public void Discard()
+    {
+        _socket.Dispose();
+        Loop.Discard();
     }
 
     /// <summary>New connections belong to this listener from now on.</summary>
-    public void Attach(Listener listener) => Loop.Post(() => _listener = listener);
+    public void Attach(ListenerShard listener) => Loop.Post(() => _listener = listener);
 
-    /// <summary>Takes no new connections. With <paramref name="end"/> the socket goes too. Loop's thread.</summary>
-    public void Detach(bool end)
+    /// <summary>Takes no new connections. Loop's thread.</summary>
+    public void Detach()
     {
         Loop.AssertOwned();
         _listener = null;
-        lock (s_gate)
-        {
-            _claimed = false;
-            if (end)
-            {
-                Forget();
-            }
-        }
     }
 
     /// <summary>Whether every connection of the port is one of this listener's. Loop's thread.</summary>
-    public bool HasNoConnectionBut(Listener listener) => Loop.ConnectionCount == listener.ConnectionCount;
+    public bool HasNoConnectionBut(ListenerShard listener) => Loop.ConnectionCount == listener.ConnectionCount;
 
     public void AddRoute(CidKey id, Connection connection) => _routes[id] = connection;
 
     public void RemoveRoute(CidKey id) => _routes.Remove(id);
+
+    /// <summary>Makes an id by which packets find this port, whichever they arrive at.</summary>
+    public byte Mark(byte random) => PortGroup.Mark(random, _index, _group.Ports.Length);
 
     public void OnSocketError(int error)
     {
         // An unconnected socket reports nothing that concerns one connection.
     }
 
-    private bool MayEnd(EndpointLoop loop)
+    // The owner's thread looks it up once more; whoever is unknown there is unknown.
+    private unsafe void HandOn(ListenerPort owner, in SockAddr local, in SockAddr remote, byte ecn, byte* data, int length)
     {
-        lock (s_gate)
+        Interlocked.Increment(ref _handedOn);
+        var copy = ArrayPool<byte>.Shared.Rent(length);
+        new ReadOnlySpan<byte>(data, length).CopyTo(copy);
+        var (from, to) = (local, remote);
+        owner.Loop.Post(() =>
         {
-            if (_claimed)
+            fixed (byte* packet = copy)
             {
-                return false;
+                owner.OnPacket(owner._socket, in from, in to, ecn, packet, length);
             }
 
-            Forget();
+            ArrayPool<byte>.Shared.Return(copy);
+        });
+    }
+
+    private bool End(EndpointLoop loop)
+    {
+        if (!_group.MayEnd(this))
+        {
+            return false;
         }
 
         loop.RemoveSocket(_socket);
         return true;
-    }
-
-    private void Forget()
-    {
-        if (s_ports.TryGetValue(LocalEndPoint, out var port) && port == this)
-        {
-            s_ports.Remove(LocalEndPoint);
-        }
     }
 }

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Security;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 using System.Text;
 using RpcNet.Transports.Ngtcp2.Internal.Native;
 
@@ -13,8 +14,13 @@ namespace RpcNet.Transports.Ngtcp2.Internal;
 /// </summary>
 internal sealed unsafe class TlsSession
 {
+    // More than a ticket with a long chain of certificates takes; a larger one is not kept.
+    private const int MaxTicket = 32 << 10;
+
     private readonly Reference* _reference;
     private readonly TlsServerOptions? _server;
+    private readonly TicketKeys? _ticketKeys;
+    private readonly Action<byte[]>? _ticketReceived;
     private TlsCredentials? _credentials;
     private bool _referenced;
     private nint _session;
@@ -26,11 +32,14 @@ internal sealed unsafe class TlsSession
         public nint Owner;
     }
 
-    private TlsSession(uint flags, TlsServerOptions? server)
+    private TlsSession(uint flags, TlsServerOptions? server, TicketKeys? ticketKeys, Action<byte[]>? ticketReceived)
     {
         _server = server;
+        _ticketKeys = ticketKeys;
+        _ticketReceived = ticketReceived;
+        flags |= ticketKeys is null && ticketReceived is null ? GnuTls.FlagNoTickets : 0;
         nint session;
-        TlsCredentials.Check(GnuTls.Init(&session, flags | GnuTls.FlagNoTickets | GnuTls.FlagNoEndOfEarlyData), "start a session");
+        TlsCredentials.Check(GnuTls.Init(&session, flags | GnuTls.FlagNoEndOfEarlyData), "start a session");
         _session = session;
         _reference = (Reference*)NativeMemory.AllocZeroed((nuint)sizeof(Reference));
         _reference->Head.GetConn = &GetConnection;
@@ -43,9 +52,15 @@ internal sealed unsafe class TlsSession
     /// <summary>Why the server refused a handshake that it never got to judge, for its log.</summary>
     public string? Refusal { get; private set; }
 
-    public static TlsSession CreateServer(TransportListenerOptions options)
+    /// <summary>Whether the handshake took up an earlier session instead of exchanging certificates.</summary>
+    public bool IsResumed => GnuTls.SessionIsResumed(_session) != 0;
+
+    /// <param name="options">The listener's options.</param>
+    /// <param name="ticketKeys">What tickets are encrypted with; null issues none and resumes nothing.</param>
+    public static TlsSession CreateServer(TransportListenerOptions options, TicketKeys? ticketKeys)
     {
-        var result = new TlsSession(GnuTls.FlagServer, options.Tls);
+        // Tickets go out once the client is accepted, not before.
+        var result = new TlsSession(GnuTls.FlagServer | GnuTls.FlagNoAutoSendTicket, options.Tls, ticketKeys, ticketReceived: null);
         try
         {
             result.Configure(options.ApplicationProtocols, GnuTls.AlpnMandatory);
@@ -66,14 +81,19 @@ internal sealed unsafe class TlsSession
         }
     }
 
-    public static TlsSession CreateClient(TransportConnectOptions options, string targetHost)
+    /// <param name="options">The connection's options.</param>
+    /// <param name="targetHost">The name to ask for.</param>
+    /// <param name="identity">The client's certificate, or null.</param>
+    /// <param name="ticket">An earlier session to resume, or null.</param>
+    /// <param name="ticketReceived">Takes each ticket of the server; null wants none. Called on the loop's thread.</param>
+    public static TlsSession CreateClient(
+        TransportConnectOptions options, string targetHost, TlsIdentity? identity, byte[]? ticket, Action<byte[]>? ticketReceived)
     {
         var result = new TlsSession(
-            GnuTls.FlagClient | GnuTls.FlagForceClientCertificate | GnuTls.FlagKeyShareTop, server: null);
+            GnuTls.FlagClient | GnuTls.FlagForceClientCertificate | GnuTls.FlagKeyShareTop, server: null, ticketKeys: null, ticketReceived);
         try
         {
             result.Configure(options.ApplicationProtocols, GnuTls.AlpnMandatory);
-            var identity = options.Tls.SelectIdentity?.Invoke();
             result.SetCredentials(identity is null ? TlsCredentials.Anonymous : TlsCredentials.For(identity));
             if (!IPAddress.TryParse(targetHost, out _))
             {
@@ -86,6 +106,7 @@ internal sealed unsafe class TlsSession
             }
 
             TlsCredentials.Check(NgCrypto.ConfigureClientSession(result._session), "configure the session");
+            result.PrepareResumption(ticket);
             return result;
         }
         catch
@@ -101,6 +122,10 @@ internal sealed unsafe class TlsSession
         _reference->Head.UserData = connection;
         NgApi.SetTlsHandle(connection, _session);
     }
+
+    /// <summary>Gives the client a ticket with which it may resume. Does nothing where tickets are off.</summary>
+    /// <returns>0, or the error of GnuTLS.</returns>
+    public int SendTicket() => _ticketKeys is null ? 0 : GnuTls.SessionTicketSend(_session, 1, 0);
 
     public SslApplicationProtocol ApplicationProtocol()
     {
@@ -190,7 +215,48 @@ internal sealed unsafe class TlsSession
         }
 
         SetCredentials(TlsCredentials.For(identity));
-        return 0;
+        return _ticketKeys is null ? 0 : EnableTickets(identity);
+    }
+
+    private void PrepareResumption(byte[]? ticket)
+    {
+        if (_ticketReceived is not null)
+        {
+            GnuTls.SetHandshakeHook(_session, GnuTls.HandshakeNewSessionTicket, GnuTls.HookPost, &OnTicket);
+        }
+
+        fixed (byte* data = ticket)
+        {
+            if (data is not null)
+            {
+                // One that GnuTLS cannot read any more only costs the full handshake.
+                _ = GnuTls.SessionSetData(_session, data, (nuint)ticket!.Length);
+            }
+        }
+    }
+
+    // Extensions are read in two passes, and the ticket is looked at in the second, after this.
+    private int EnableTickets(TlsIdentity identity)
+    {
+        Span<byte> key = stackalloc byte[GnuTls.TicketKeyLength];
+        _ticketKeys!.Derive(identity, _server!.ClientCertificates, key);
+        fixed (byte* data = key)
+        {
+            var datum = new GnuTlsDatum { Data = data, Size = (uint)key.Length };
+            var result = GnuTls.SessionTicketEnableServer(_session, &datum);
+            CryptographicOperations.ZeroMemory(key);
+            return result;
+        }
+    }
+
+    private void TakeTicket()
+    {
+        var data = stackalloc byte[MaxTicket];
+        nuint length = MaxTicket;
+        if (GnuTls.SessionGetData(_session, data, &length) == 0)
+        {
+            _ticketReceived!(new ReadOnlySpan<byte>(data, (int)length).ToArray());
+        }
     }
 
     private string? ServerName()
@@ -206,14 +272,32 @@ internal sealed unsafe class TlsSession
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static nint GetConnection(NgCryptoConnRef* reference) => reference->UserData;
 
+    private static TlsSession Of(nint session) =>
+        (TlsSession)GCHandle.FromIntPtr(((Reference*)GnuTls.SessionGetPointer(session))->Owner).Target!;
+
+    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    private static int OnTicket(nint session, uint type, uint when, uint incoming, GnuTlsDatum* message)
+    {
+        try
+        {
+            Of(session).TakeTicket();
+            return 0;
+        }
+#pragma warning disable CA1031 // No exception may leave for native frames.
+        catch (Exception)
+#pragma warning restore CA1031
+        {
+            return GnuTls.ErrorInternal;
+        }
+    }
+
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static int OnClientHello(nint session)
     {
         TlsSession? owner = null;
         try
         {
-            var reference = (Reference*)GnuTls.SessionGetPointer(session);
-            owner = (TlsSession)GCHandle.FromIntPtr(reference->Owner).Target!;
+            owner = Of(session);
             // A second hello after HelloRetryRequest finds the identity chosen.
             return owner._credentials is null ? owner.SelectIdentity() : 0;
         }

@@ -18,6 +18,11 @@ internal interface IPacketSink
 internal sealed unsafe class UdpSocket : IDisposable
 {
     private const int ControlLength = 128;
+    private const int FullAttempts = 4;
+
+    /// <summary>How long a send waits for room in the kernel's buffer, in nanoseconds.</summary>
+    public const int FullWait = 2_000_000;
+
     private readonly SockAddr _local;
     private bool _segmentation;
     private int _fd;
@@ -43,10 +48,20 @@ internal sealed unsafe class UdpSocket : IDisposable
 
     public IPacketSink Sink { get; }
 
-    /// <summary>Datagrams that the kernel did not take because its buffers were full; QUIC repairs the loss.</summary>
+    /// <summary>
+    /// Sends that the kernel did not take within <see cref="FullWait"/> because its buffers were full; QUIC repairs the loss
+    /// and slows down.
+    /// </summary>
     public long Dropped { get; private set; }
 
-    public static UdpSocket Bind(IPEndPoint endPoint, IPacketSink sink, Ngtcp2TransportOptions options)
+    /// <summary>Fails unless nobody has the address.</summary>
+    public static void Probe(IPEndPoint endPoint, Ngtcp2TransportOptions options) => Bind(endPoint, NoSink.Instance, options).Dispose();
+
+    /// <param name="endPoint">The address.</param>
+    /// <param name="sink">Takes what arrives.</param>
+    /// <param name="options">The engine's options.</param>
+    /// <param name="shared">Whether further sockets of this user may bind the same address; the kernel spreads the clients.</param>
+    public static UdpSocket Bind(IPEndPoint endPoint, IPacketSink sink, Ngtcp2TransportOptions options, bool shared = false)
     {
         var address = SockAddr.From(endPoint);
         var wildcard = endPoint.Address.Equals(IPAddress.Any) || endPoint.Address.Equals(IPAddress.IPv6Any);
@@ -56,6 +71,11 @@ internal sealed unsafe class UdpSocket : IDisposable
             if (address.Family == LibC.AfInet6)
             {
                 SetOption(fd, LibC.IpProtoIpv6, LibC.Ipv6V6Only, endPoint.Address.Equals(IPAddress.IPv6Any) ? 0 : 1);
+            }
+
+            if (shared)
+            {
+                SetOption(fd, LibC.SolSocket, LibC.SoReusePort, 1);
             }
 
             Configure(fd, address.Family, wildcard);
@@ -95,6 +115,10 @@ internal sealed unsafe class UdpSocket : IDisposable
             throw;
         }
     }
+
+    /// <summary>Wraps a connected datagram socket, which it owns from now on.</summary>
+    public static UdpSocket FromConnected(int fd, in SockAddr local, IPacketSink sink) =>
+        new(fd, in local, connected: true, wildcard: false, sink, segmentation: false);
 
     /// <summary>Sends packets of <paramref name="segment"/> bytes each, the last one possibly shorter, in one call.</summary>
     /// <returns>0, or the error number of a failure that the connection should know.</returns>
@@ -174,6 +198,7 @@ internal sealed unsafe class UdpSocket : IDisposable
             message.MsgControlLen = (nuint)(end - control);
         }
 
+        var full = 0;
         while (LibC.SendMsg(_fd, &message, 0) < 0)
         {
             var error = Marshal.GetLastPInvokeError();
@@ -184,6 +209,11 @@ internal sealed unsafe class UdpSocket : IDisposable
 
             if (error is LibC.ErrNo_Again or LibC.ErrNo_NoBufs)
             {
+                if (error == LibC.ErrNo_Again && WaitForRoom(ref full))
+                {
+                    continue;
+                }
+
                 Dropped++;
                 return 0;
             }
@@ -192,6 +222,21 @@ internal sealed unsafe class UdpSocket : IDisposable
         }
 
         return 0;
+    }
+
+    // A device that is behind catches up within this; a loss would halve the rate of a connection that only met a queue. Who
+    // waits here could not send anything else either, and what arrives meanwhile waits in the kernel.
+    private bool WaitForRoom(ref int attempts)
+    {
+        if (++attempts > FullAttempts)
+        {
+            return false;
+        }
+
+        var poll = new PollFd { Fd = _fd, Events = LibC.PollOut };
+        var timeout = new TimeSpec { TvNsec = FullWait / FullAttempts };
+        _ = LibC.PPoll(&poll, 1, &timeout, 0);
+        return true;
     }
 
     private static byte* AppendSource(byte* end, SockAddr* source)
@@ -287,4 +332,17 @@ internal sealed unsafe class UdpSocket : IDisposable
         _ => new TransportException(
             TransportError.AddressUnavailable, $"The UDP address {endPoint} cannot be bound: {Marshal.GetPInvokeErrorMessage(error)}."),
     };
+
+    private sealed class NoSink : IPacketSink
+    {
+        public static NoSink Instance { get; } = new();
+
+        public void OnPacket(UdpSocket socket, in SockAddr local, in SockAddr remote, byte ecn, byte* data, int length)
+        {
+        }
+
+        public void OnSocketError(int error)
+        {
+        }
+    }
 }

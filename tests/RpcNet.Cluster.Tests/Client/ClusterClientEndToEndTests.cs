@@ -1,5 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net;
+using RpcNet.Client;
+using RpcNet.Cluster.Client;
 using RpcNet.Cluster.Tests.Registry;
 using RpcNet.Server;
 using RpcNet.Testing;
@@ -129,6 +131,59 @@ public sealed class ClusterClientEndToEndTests : IAsyncDisposable
         await Eventually.HoldsAsync(() => client.IsFollowing && client.Registry.Count == 1, "the return to the director");
         Assert.Equal("n1", await work.WriteAsync(3, Token));
         await listener.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Loss_OnOneLink_DelaysCallsAndNeitherFailsThemNorTheWorker()
+    {
+        var transport = _network.CreateTransport("lossy-caller");
+        await using var pool = new WorkerChannelPool(transport, WorkerNode.ChannelOptions);
+        await using var registry = new WorkerRegistry(_membership, channels: pool, seed: 1);
+        var nodes = await StartNodesAsync(2);
+        await registry.StartAsync(Token);
+        var lossy = new LinkConditions { LossRate = 0.2, RetransmissionDelay = TimeSpan.FromMilliseconds(5) };
+        _network.SetConditions(transport, nodes[0].Transport, lossy);
+        _network.SetConditions(nodes[0].Transport, transport, lossy);
+        var work = new ClusterClient(registry).CreateClient<IWork>();
+
+        await Parallel.ForAsync(0, 300, new ParallelOptions { MaxDegreeOfParallelism = 8, CancellationToken = Token }, async (i, token) =>
+            Assert.NotNull(await work.WriteAsync(i, token)));
+
+        Assert.All(nodes, static n => Assert.InRange(n.Executed.Count, 1, 300));
+        Assert.Equal(300, nodes.Sum(static n => n.Executed.Distinct().Count()));
+        Assert.All(registry.Workers, static w => Assert.Equal(WorkerState.Ready, w.State));
+        Assert.Equal(2, pool.Count);
+    }
+
+    [Fact]
+    public async Task Director_ReportsOfOneClient_MoveNothingThoseOfSeveralEject()
+    {
+        var nodes = await StartNodesAsync(4);
+        await _registry.StartAsync(Token);
+        var transport = _network.CreateTransport("director");
+        var (_, listener) = await StartDirectorAsync(transport, port: 0);
+        var address = new IPEndPoint(transport.Address, listener.LocalEndPoint.Port);
+        var victim = _registry.Workers[0];
+
+        for (var i = 0; i < 20; i++)
+        {
+            // One machine, a new connection each time.
+            await ReportAsync(_network.CreateTransport(IPAddress.Parse("10.9.9.9")));
+        }
+
+        Assert.Equal(WorkerState.Ready, victim.State);
+        await ReportAsync(_network.CreateTransport("second"));
+        Assert.Equal(WorkerState.Ready, victim.State);
+        await ReportAsync(_network.CreateTransport("third"));
+        Assert.Equal(WorkerState.Ejected, victim.State);
+        Assert.Equal(3, nodes.Count(n => _registry.FindByAddress(n.EndPoint)!.State == WorkerState.Ready));
+        await listener.DisposeAsync();
+
+        async Task ReportAsync(InMemoryTransport reporter)
+        {
+            await using var channel = new RpcChannel(reporter, WorkerNode.ChannelOptions(address));
+            await channel.CreateClient<IDirectorService>().ReportFailureAsync(victim.Id.Value, "they say so", Token);
+        }
     }
 
     public async ValueTask DisposeAsync()

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net;
 using System.Runtime.CompilerServices;
+using Microsoft.Extensions.Logging;
 using RpcNet.Cluster.Client;
 using RpcNet.Cluster.Tests.Registry;
 
@@ -23,12 +24,12 @@ internal sealed class FakeWorkers : IAsyncDisposable
 
     private readonly WorkerChannelPool _pool;
 
-    private FakeWorkers(TimeProvider time, WorkerRegistryOptions options, ClusterClientOptions client)
+    private FakeWorkers(TimeProvider time, WorkerRegistryOptions options, ClusterClientOptions client, ILoggerFactory? loggers)
     {
         Time = time;
         options.WatchLoad = false;
         _pool = new WorkerChannelPool(address => new Channel(this, address), timeProvider: time);
-        Registry = new WorkerRegistry(Membership, options, _pool, timeProvider: time, seed: 1);
+        Registry = new WorkerRegistry(Membership, options, _pool, loggers, time, seed: 1);
         ClientOptions = client;
     }
 
@@ -57,16 +58,17 @@ internal sealed class FakeWorkers : IAsyncDisposable
         Handler? answer = null,
         Action<WorkerRegistryOptions>? registry = null,
         Action<ClusterClientOptions>? client = null,
-        TimeProvider? time = null)
+        TimeProvider? time = null,
+        ILoggerFactory? loggers = null)
     {
         var (registryOptions, clientOptions) = (new WorkerRegistryOptions { Strategy = LoadBalancingStrategy.RoundRobin }, new ClusterClientOptions());
         registry?.Invoke(registryOptions);
         client?.Invoke(clientOptions);
-        var workers = new FakeWorkers(time ?? TimeProvider.System, registryOptions, clientOptions);
+        var workers = new FakeWorkers(time ?? TimeProvider.System, registryOptions, clientOptions, loggers);
         workers.Answer = answer ?? workers.Answer;
         workers.Membership.JoinMany(count);
         await workers.Registry.StartAsync(TestContext.Current.CancellationToken);
-        workers.Client = new ClusterClient(workers.Registry, clientOptions);
+        workers.Client = new ClusterClient(workers.Registry, clientOptions, loggers);
         return workers;
     }
 

@@ -199,6 +199,46 @@ public sealed class WorkerRegistryTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task ApplyLoad_CallerMakesCalls_ExpectsTheMeanOfTheOthersAndShowsTheReport()
+    {
+        _membership.Join("a", 1);
+        var registry = await StartAsync();
+        var worker = registry.Workers[0];
+        var candidates = registry.GetSelector("role=worker").Candidates;
+        registry.ApplyLoad(worker, new LoadReport { Sequence = 1, InFlight = 20 });
+        Assert.Equal((20, 20), (candidates.GetLoad(0), worker.InFlight));
+
+        using (var lease = registry.Select())
+        {
+            lease.Complete(TimeSpan.FromMilliseconds(10), succeeded: true);
+        }
+
+        for (var i = 2; i < 200; i++)
+        {
+            _time.Advance(TimeSpan.FromMilliseconds(50));
+            registry.ApplyLoad(worker, new LoadReport { Sequence = i, InFlight = i % 2 == 0 ? 0 : 20 });
+            Assert.Equal(i % 2 == 0 ? 0 : 20, worker.InFlight);
+            Assert.Equal(0, worker.LocalInFlight);
+        }
+
+        Assert.InRange(candidates.GetLoad(0), 8, 12);
+        using (registry.Select())
+        {
+            Assert.InRange(candidates.GetLoad(0), 9, 13);
+            Assert.Equal(1, worker.LocalInFlight);
+            Assert.Equal(21, worker.InFlight);
+        }
+
+        for (var i = 200; i < 400; i++)
+        {
+            _time.Advance(TimeSpan.FromMilliseconds(50));
+            registry.ApplyLoad(worker, new LoadReport { Sequence = i });
+        }
+
+        Assert.Equal((0, 0), (candidates.GetLoad(0), worker.InFlight));
+    }
+
+    [Fact]
     public void Constructor_OptionOutOfRange_NamesIt()
     {
         var error = Assert.Throws<ArgumentException>(() => new WorkerRegistry(_membership, new WorkerRegistryOptions { PanicShare = 2, Filter = "" }));

@@ -32,6 +32,12 @@ internal sealed class MachineHarness : ISwimEffects
 
     public List<string> Refusals { get; } = [];
 
+    /// <summary>When the seeds were asked for.</summary>
+    public List<TimeSpan> SeedRequests { get; } = [];
+
+    /// <summary>What is sent there does not leave this process.</summary>
+    public IPEndPoint? HeldUp { get; set; }
+
     public static IPEndPoint Address(int host) => new(new IPAddress([10, 0, 0, (byte)host]), 7000);
 
     public static MemberRecord Peer(string id, int host, ulong generation = 1, ulong incarnation = 1, params (string Key, string Value)[] tags) =>
@@ -45,9 +51,9 @@ internal sealed class MachineHarness : ISwimEffects
     {
     }
 
-    public void ResolveSeeds()
-    {
-    }
+    public void ResolveSeeds() => SeedRequests.Add(Now);
+
+    public bool IsHeldUp(IPEndPoint to) => to.Equals(HeldUp);
 
     public void Refused(IPEndPoint? peer, string reason) => Refusals.Add(reason);
 
@@ -84,6 +90,9 @@ internal sealed class MachineHarness : ISwimEffects
 
         return condition();
     }
+
+    /// <summary>The process stands still, and nothing has woken it yet.</summary>
+    public void Sleep(TimeSpan time) => Now += time;
 
     /// <summary>The process stands still.</summary>
     public void Stall(TimeSpan time)

@@ -120,6 +120,19 @@ public class MembershipRulesTests
     }
 
     [Fact]
+    public void Seeds_Silent_AreResolvedAgainForEver()
+    {
+        var h = new MachineHarness().Start();
+
+        h.Run(TimeSpan.FromHours(1));
+
+        var pauses = h.SeedRequests.Zip(h.SeedRequests.Skip(1), static (a, b) => b - a).ToArray();
+        Assert.InRange(pauses[0], TimeSpan.FromMilliseconds(200), TimeSpan.FromMilliseconds(300));
+        Assert.InRange(h.SeedRequests.Count, 3600 / 6, 3600 / 4);
+        Assert.All(pauses, static p => Assert.InRange(p, TimeSpan.Zero, TimeSpan.FromSeconds(5.5)));
+    }
+
+    [Fact]
     public void Join_OfAnotherCluster_IsRejectedWithBothNames()
     {
         var h = new MachineHarness().Start();

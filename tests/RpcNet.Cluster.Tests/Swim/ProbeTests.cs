@@ -82,6 +82,18 @@ public class ProbeTests
     }
 
     [Fact]
+    public void Probe_HeldUpInThisProcess_AccusesNobody()
+    {
+        var h = new MachineHarness { HeldUp = Address(2) }.Start(Peer("a", 2));
+
+        h.Run(TimeSpan.FromSeconds(10));
+        Assert.Equal(0, h.CountOf(SwimEventKind.Suspected));
+
+        h.HeldUp = null;
+        Assert.True(h.RunUntil(() => h.CountOf(SwimEventKind.Suspected) == 1));
+    }
+
+    [Fact]
     public void LocalHealth_FailedProbeWithSilentHelpers_SlowsTheProbes()
     {
         var h = new MachineHarness().Start(A, B, C, D);

@@ -66,6 +66,36 @@ public class SuspicionTests
     }
 
     [Fact]
+    public void Suspicion_ConfirmedAfterItsMinimum_FailsAtOnceAndIsNoPause()
+    {
+        var h = Quiet();
+        h.Receive(B, MessageKind.Gossip, updates: MemberUpdate.Accuse(MemberState.Suspect, A.Identity, 1, B.Id));
+        h.Run(TimeSpan.FromSeconds(4));
+        foreach (var accuser in new[] { C, D })
+        {
+            h.Receive(accuser, MessageKind.Gossip, updates: MemberUpdate.Accuse(MemberState.Suspect, A.Identity, 1, accuser.Id));
+        }
+
+        Assert.Equal(MemberState.Failed, h.Entry("a").State);
+        h.Run(TimeSpan.FromSeconds(1));
+
+        Assert.Equal(0, h.Machine.Statistics.Pauses);
+    }
+
+    [Fact]
+    public void Pause_NoticedByAMessage_CountsOnce()
+    {
+        var h = Quiet().Run(TimeSpan.FromSeconds(2));
+
+        h.Sleep(TimeSpan.FromSeconds(5));
+        h.Receive(B, MessageKind.Gossip);
+        h.Machine.Tick(h.Now);
+
+        Assert.Equal(1, h.Machine.Statistics.Pauses);
+        Assert.Single(h.Events, e => e.Kind == SwimEventKind.Paused);
+    }
+
+    [Fact]
     public void Suspicion_TheSameAccuserTwice_CountsOnce()
     {
         var h = Quiet();

@@ -1,4 +1,6 @@
+using RpcNet.Client;
 using RpcNet.Core.Tests.Support;
+using RpcNet.Framing;
 
 namespace RpcNet.Core.Tests.Calls;
 
@@ -196,6 +198,49 @@ public sealed class CancellationTests
         await Eventually.True(() => fixture.Channel.CallsInFlight == 0);
         await Eventually.True(() => fixture.Server.CallsInFlight == 0 && fixture.Service.Running == 0);
         Assert.Equal(3, await Eventually.Soon(fixture.Client.AddAsync(1, 2)));
+    }
+
+    /// <summary>While the lane is stuck: a request that was not written disappears, and CANCEL goes ahead of the others.</summary>
+    [Fact]
+    public async Task Cancel_OvertakesDataThatIsNotWrittenYet()
+    {
+        await using var fixture = await RpcFixture.StartAsync();
+        var tap = new TapTransport(fixture.ClientTransport);
+        var channel = fixture.CreateChannel(
+            o => new RpcChannelOptions { EndPoint = o.EndPoint, Tls = o.Tls, Limits = new RpcLimits { Lanes = 1 } }, tap);
+        var client = channel.CreateClient<IProbe>();
+
+        // Both methods are defined on the lane before, so that nothing but calls is written below.
+        fixture.Service.Gate.SetResult(0);
+        await Eventually.Soon(client.WaitAsync(0));
+        fixture.Service.Gate = new TaskCompletionSource<int>(TaskCreationOptions.RunContinuationsAsynchronously);
+        await Eventually.Soon(client.EchoAsync("x"));
+
+        // The gate shuts: the first request is being written, the others wait behind it.
+        var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        tap.WriteGate = gate;
+        using var first = new CancellationTokenSource();
+        using var last = new CancellationTokenSource();
+        var cancelled = client.WaitAsync(1, first.Token).AsTask();
+        await Eventually.True(() => tap.HeldWrites == 1);
+        var others = Enumerable.Range(0, 20).Select(i => client.EchoAsync($"other {i}").AsTask()).ToList();
+        var withdrawn = client.WaitAsync(2, last.Token).AsTask();
+        first.Cancel();
+        last.Cancel();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Eventually.Soon(cancelled));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Eventually.Soon(withdrawn));
+        tap.WriteGate = null;
+        gate.SetResult();
+        await Eventually.Soon(Task.WhenAll(others));
+
+        var frames = tap.Frames(sent: true).Select(static f => f.Header).ToList();
+        var cancel = frames.FindIndex(static h => h.Type == FrameType.Cancel);
+        var request = frames.FindIndex(h => h.Type == FrameType.Request && h.CallId == frames[cancel].CallId);
+        Assert.Equal(request + 1, cancel);
+        Assert.Equal(20, frames.Skip(cancel).Count(static h => h.Type == FrameType.Request));
+        Assert.Single(frames, static h => h.Type == FrameType.Padding);
+        Assert.Single(frames, static h => h.Type == FrameType.Cancel);
+        await Eventually.True(() => fixture.Service is { Started: 2, Cancelled: 1 } && channel.CallsInFlight == 0);
     }
 
     [Fact]

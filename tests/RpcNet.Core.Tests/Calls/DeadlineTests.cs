@@ -24,6 +24,25 @@ public sealed class DeadlineTests
         await Eventually.True(() => fixture.Channel.CallsInFlight == 0 && fixture.Server.CallsInFlight == 0);
     }
 
+    /// <summary>Deadlines travel as the time that is left, so the two clocks need not agree.</summary>
+    [Fact]
+    public async Task ClocksDecadesApart_TheHandlerSeesTheTimeThatIsLeft()
+    {
+        await using var fixture = await RpcFixture.StartAsync(time: new FakeTimeProvider(new DateTimeOffset(1999, 12, 31, 0, 0, 0, TimeSpan.Zero)));
+        await using var channel = new RpcChannel(fixture.ClientTransport, fixture.ChannelOptions, timeProvider: TimeProvider.System);
+        var left = new List<TimeSpan?>();
+        fixture.Service.OnCall = context =>
+        {
+            left.Add(context.RemainingTime);
+            return default;
+        };
+        var client = channel.CreateClient<IProbe>().WithTimeout(TimeSpan.FromHours(1));
+        await Eventually.Soon(client.EchoAsync("x"));
+        await Eventually.All(client.RangeAsync(1, 1));
+        Assert.Equal(2, left.Count);
+        Assert.All(left, static rest => Assert.InRange(rest!.Value, TimeSpan.FromMinutes(59), TimeSpan.FromHours(1)));
+    }
+
     [Fact]
     public async Task Unary_DeadlineAtTheServerAlone_AnswersDeadlineExceeded()
     {

@@ -174,6 +174,40 @@ public sealed class LimitTests
     }
 
     [Fact]
+    public async Task ClientStreaming_SlowHandler_SlowsTheSource()
+    {
+        await using var fixture = await RpcFixture.StartAsync();
+        using var source = new CancellationTokenSource();
+        var produced = 0;
+
+        // The server gives back what it reads, and nobody reads that: it stops reading, and so the source.
+        var mirrored = fixture.Client.MirrorAsync(Texts(), source.Token).GetAsyncEnumerator();
+        Assert.True(await Eventually.Soon(mirrored.MoveNextAsync()));
+        var before = -1;
+        await Eventually.True(() => Interlocked.Exchange(ref before, Volatile.Read(ref produced)) == Volatile.Read(ref produced) && produced > 50);
+        await fixture.Network.WaitForIdleAsync();
+        var stalledAt = Volatile.Read(ref produced);
+
+        // Both directions' windows (1 MiB each), batches and buffers.
+        Assert.InRange(stalledAt, 50, 600);
+        await fixture.Network.WaitForIdleAsync();
+        Assert.Equal(stalledAt, Volatile.Read(ref produced));
+        await mirrored.DisposeAsync();
+        await Eventually.True(() => fixture.Server.CallsInFlight == 0);
+
+        async IAsyncEnumerable<string> Texts()
+        {
+            var text = new string('x', 10_000);
+            while (true)
+            {
+                Interlocked.Increment(ref produced);
+                yield return text;
+                await Task.Yield();
+            }
+        }
+    }
+
+    [Fact]
     public void Limits_OutOfRange_AreRefusedByName()
     {
         var thrown = Assert.Throws<ArgumentOutOfRangeException>(

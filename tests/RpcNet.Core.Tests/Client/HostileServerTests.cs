@@ -40,7 +40,7 @@ public sealed class HostileServerTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task LateAndInventedTerminalFrames_AreIgnored()
+    public async Task LateAndInventedTerminalFrames_AreIgnoredAndCounted()
     {
         var call = _client.AddAsync(1, 2);
         await using var peer = await AcceptAsync();
@@ -54,6 +54,9 @@ public sealed class HostileServerTests : IAsyncDisposable
         var second = await peer.NextRequestAsync();
         await lane.WriteAsync((byte[])[.. answer, .. RawClient.Frame(FrameType.Response, [4], second.CallId)], false);
         Assert.Equal(4, await Eventually.Soon(next));
+
+        // The invented one, the answer's repetition, the fault after it, and the answer once more for the next call.
+        Assert.Equal(4, _channel.LateFrames);
     }
 
     [Fact]
@@ -119,6 +122,26 @@ public sealed class HostileServerTests : IAsyncDisposable
         stream.AbortWrite(code);
         var fault = await Assert.ThrowsAsync<RpcFaultException>(() => Eventually.Soon(items));
         Assert.Equal(status, fault.Status);
+    }
+
+    /// <summary>A reset may overtake the stream's first bytes; the call's fault comes on the lane.</summary>
+    [Theory]
+    [InlineData(new byte[] { })]
+    [InlineData(new byte[] { 3 })]
+    [InlineData(new byte[] { 3, 0x80, 1 })]
+    public async Task LargeResponse_ResetBeforeItSaysWhatItIs_FailsNothingButItsCall(byte[] preface)
+    {
+        var call = _client.AddAsync(1, 2);
+        await using var peer = await AcceptAsync();
+        var (lane, request) = await peer.RequestAsync();
+        var stream = await peer.Connection.OpenStreamAsync(TransportStreamDirection.Unidirectional);
+        await stream.WriteAsync(preface, false);
+        await _network.WaitForIdleAsync();
+        stream.AbortWrite(RpcErrorCode.Cancelled);
+        await _network.WaitForIdleAsync();
+        await lane.WriteAsync(RawClient.Frame(FrameType.Fault, callId: request.CallId, argument: (uint)RpcStatusCode.Aborted), false);
+        Assert.Equal(RpcStatusCode.Aborted, (await Eventually.Fault(call)).Status);
+        Assert.True(_channel.IsReady);
     }
 
     [Fact]

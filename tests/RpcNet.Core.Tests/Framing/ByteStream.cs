@@ -3,7 +3,7 @@ using RpcNet.Transports;
 namespace RpcNet.Core.Tests.Framing;
 
 /// <summary>Gives bytes in pieces of random size, then FIN.</summary>
-internal sealed class ByteStream(byte[] bytes, Random random) : ITransportStream
+internal sealed class ByteStream(byte[] bytes, Random random, int chunk = 100) : ITransportStream
 {
     private int _position;
 
@@ -18,7 +18,7 @@ internal sealed class ByteStream(byte[] bytes, Random random) : ITransportStream
     public ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
         Assert.NotEqual(0, buffer.Length);
-        var size = Math.Min(Math.Min(buffer.Length, bytes.Length - _position), random.Next(1, 100));
+        var size = Math.Min(Math.Min(buffer.Length, bytes.Length - _position), random.Next(1, chunk));
         bytes.AsMemory(_position, size).CopyTo(buffer);
         _position += size;
         return new(size);

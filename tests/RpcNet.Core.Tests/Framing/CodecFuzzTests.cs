@@ -3,7 +3,7 @@ using RpcNet.Serialization;
 
 namespace RpcNet.Core.Tests.Framing;
 
-public sealed class CodecFuzzTests
+public sealed class CodecFuzzTests(ITestOutputHelper output)
 {
     private static int Rounds => Environment.GetEnvironmentVariable("RPCNET_TESTS") == "all" ? 1_000_000 : 30_000;
 
@@ -69,6 +69,7 @@ public sealed class CodecFuzzTests
             }
         }
 
+        Report(Rounds - refused, refused);
         Assert.InRange(refused, Rounds / 10, Rounds);
     }
 
@@ -76,6 +77,7 @@ public sealed class CodecFuzzTests
     public void Settings_Mutated_AreReadOrRefused()
     {
         var random = new Random(22);
+        var refused = 0;
         for (var i = 0; i < Rounds; i++)
         {
             using var buffer = new PooledBufferWriter();
@@ -87,9 +89,12 @@ public sealed class CodecFuzzTests
             }
             catch (RpcProtocolException)
             {
-                // As it should.
+                refused++;
             }
         }
+
+        Report(Rounds - refused, refused);
+        Assert.InRange(refused, Rounds / 10, Rounds);
     }
 
     [Fact]
@@ -97,6 +102,7 @@ public sealed class CodecFuzzTests
     {
         var random = new Random(23);
         var serializer = MessagePackRpcSerializer.Default;
+        var refused = 0;
         for (var i = 0; i < Rounds; i++)
         {
             using var buffer = new PooledBufferWriter();
@@ -110,9 +116,43 @@ public sealed class CodecFuzzTests
             }
             catch (RpcSerializationException)
             {
-                // As it should.
+                refused++;
             }
         }
+
+        Report(Rounds - refused, refused);
+        Assert.InRange(refused, Rounds / 10, Rounds);
+    }
+
+    [Fact]
+    public void CompressedPayload_Mutated_IsReadOrRefusedWithinItsLimit()
+    {
+        var random = new Random(25);
+        var compression = PayloadCompression.Agree(
+            new RpcCompressionOptions { Algorithm = RpcCompressionAlgorithm.Brotli, ThresholdBytes = 64, Level = 1 },
+            PeerSettings.Default with { Decompresses = 2 });
+        var (read, refused) = (0, 0);
+        for (var i = 0; i < Rounds / 10; i++)
+        {
+            using var buffer = new PooledBufferWriter();
+            buffer.Write(RandomBytes(random, random.Next(20)));
+            buffer.Write(new byte[random.Next(100, 2000)]);
+            var flags = compression.Compress(buffer, 0);
+            Assert.Equal(FrameFlags.Compressed, flags);
+            var bytes = Mutate(buffer.WrittenSpan, random);
+            try
+            {
+                Assert.InRange(compression.Read(RpcMarshaller.Raw, MessagePackRpcSerializer.Default, bytes, flags, 1500).Length, 0, 1500);
+                read++;
+            }
+            catch (Exception e) when (e is RpcSerializationException or RpcFaultException { Status: RpcStatusCode.ResourceExhausted })
+            {
+                refused++;
+            }
+        }
+
+        Report(read, refused);
+        Assert.True(read > 0 && refused > read, $"{read} read, {refused} refused");
     }
 
     /// <summary>Streams of mutated frames in pieces of random size: the reader gives frames, or refuses.</summary>
@@ -120,7 +160,7 @@ public sealed class CodecFuzzTests
     public async Task Reader_MutatedFrames_ReadsOrRefusesWithinItsLimits()
     {
         var random = new Random(24);
-        var frames = 0;
+        var (frames, refused) = (0, 0);
         for (var i = 0; i < Rounds; i++)
         {
             var count = random.Next(1, 4);
@@ -144,12 +184,15 @@ public sealed class CodecFuzzTests
             }
             catch (RpcProtocolException)
             {
-                // As it should.
+                refused++;
             }
         }
 
+        Report(frames, refused);
         Assert.InRange(frames, Rounds / 2, 4 * Rounds);
     }
+
+    private void Report(int read, int refused) => output.WriteLine($"{read:N0} read, {refused:N0} refused");
 
     private static FrameExtension RandomExtension(Random random) => new()
     {

@@ -1,6 +1,8 @@
 using System.Text.Json;
 using RpcNet.Core.Tests.Support;
 using RpcNet.Framing;
+using RpcNet.Serialization;
+using RpcNet.Server;
 using RpcNet.Transports;
 
 namespace RpcNet.Core.Tests.Framing;
@@ -10,6 +12,8 @@ public sealed class VectorTests
 {
     private static readonly JsonElement Vectors =
         JsonDocument.Parse(File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "vectors", "rpcnet-1.json"))).RootElement;
+
+    private static readonly RpcCompressionOptions Brotli = new() { Algorithm = RpcCompressionAlgorithm.Brotli };
 
     [Fact]
     public void VarInts()
@@ -98,7 +102,13 @@ public sealed class VectorTests
     {
         foreach (var vector in Vectors.GetProperty("settings").EnumerateArray())
         {
-            var settings = new PeerSettings(Value("maxInlinePayloadBytes"), Value("maxMessageBytes"), Value("maxMetadataBytes"), Value("maxCallsPerConnection"), Value("maxLanes"));
+            var settings = new PeerSettings(
+                Value("maxInlinePayloadBytes"),
+                Value("maxMessageBytes"),
+                Value("maxMetadataBytes"),
+                Value("maxCallsPerConnection"),
+                Value("maxLanes"),
+                vector.TryGetProperty("decompresses", out var algorithms) ? algorithms.GetInt32() : 0);
             Assert.Equal(settings, PeerSettings.Read(Bytes(vector, "hex")));
             using var buffer = new PooledBufferWriter();
             settings.Write(buffer);
@@ -108,11 +118,23 @@ public sealed class VectorTests
         }
     }
 
+    [Fact]
+    public void CompressedPayloads()
+    {
+        var compression = PayloadCompression.Agree(Brotli, PeerSettings.Default);
+        foreach (var vector in Vectors.GetProperty("compressed").EnumerateArray())
+        {
+            var payload = compression.Read(
+                RpcMarshaller.Raw, MessagePackRpcSerializer.Default, Bytes(vector, "hex"), FrameFlags.Compressed, maxBytes: 102);
+            Assert.Equal(Bytes(vector, "payload"), payload.Span);
+        }
+    }
+
     /// <summary>A server answers the client's bytes of each conversation with exactly the server's bytes.</summary>
     [Fact]
     public async Task Conversations()
     {
-        await using var fixture = await RpcFixture.StartAsync();
+        await using var fixture = await RpcFixture.StartAsync(new RpcServerOptions { Compression = Brotli });
         foreach (var vector in Vectors.GetProperty("conversations").EnumerateArray())
         {
             await using var client = await RawClient.ConnectAsync(fixture);

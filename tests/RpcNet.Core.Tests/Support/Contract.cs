@@ -44,4 +44,6 @@ public interface IProbe
     ValueTask<int> TakeAsync(int count, IAsyncEnumerable<int> items, CancellationToken cancellationToken = default);
 
     IAsyncEnumerable<int> ScaleAsync(int factor, IAsyncEnumerable<int> items, CancellationToken cancellationToken = default);
+
+    IAsyncEnumerable<string> MirrorAsync(IAsyncEnumerable<string> items, CancellationToken cancellationToken = default);
 }

@@ -194,4 +194,6 @@ public sealed class ProbeService : IProbe
             Interlocked.Decrement(ref _running);
         }
     }
+
+    public IAsyncEnumerable<string> MirrorAsync(IAsyncEnumerable<string> items, CancellationToken cancellationToken) => items;
 }

@@ -74,10 +74,10 @@ internal sealed class RpcFixture : IAsyncDisposable
         Tls = new TlsClientOptions { TargetHost = "localhost", ValidateServer = TestCertificates.Shared.Trust },
     };
 
-    public RpcChannel CreateChannel(Func<RpcChannelOptions, RpcChannelOptions>? configure = null)
+    public RpcChannel CreateChannel(Func<RpcChannelOptions, RpcChannelOptions>? configure = null, ITransport? transport = null)
     {
         var options = ChannelOptions;
-        var channel = new RpcChannel(ClientTransport, configure?.Invoke(options) ?? options, Loggers, Time, new Random(7));
+        var channel = new RpcChannel(transport ?? ClientTransport, configure?.Invoke(options) ?? options, Loggers, Time, new Random(7));
         _channels.Add(channel);
         return channel;
     }

@@ -31,6 +31,9 @@ public sealed class RpcNetOptionsRulesTests
         { "RpcNet:Server:Limits:CallsPerConnection = '0': must be from", o => o.Server.Limits.CallsPerConnection = 0 },
         { "RpcNet:Server:Limits:LaneQueueBytes = '0': must be from", o => o.Server.Limits.LaneQueueBytes = 0 },
         { "RpcNet:Server:Limits:Lanes = '17': must be from 1 to 16.", o => o.Server.Limits.Lanes = 17 },
+        { "RpcNet:Compression:Algorithm = '9': must be None or Brotli.", o => o.Compression.Algorithm = (RpcCompressionAlgorithm)9 },
+        { "RpcNet:Compression:ThresholdBytes = '63': must be from 64 to 1073741824.", o => o.Compression.ThresholdBytes = 63 },
+        { "RpcNet:Compression:Level = '12': must be from 0 to 11.", o => o.Compression.Level = 12 },
         { "RpcNet:Clients:IGreter: this application has no such client; it has IGreeter.", o => o.Clients["IGreter"] = new() },
     };
 

@@ -157,6 +157,27 @@ public sealed class ClusterTests
         new RpcTestHostOptions { Network = _network, Settings = { ["RpcNet:Cluster:Seeds:0"] = director.EndPoint!.ToString() } },
         TestContext.Current.CancellationToken);
 
+    [Fact(Timeout = 60_000)]
+    public async Task Balancer_InTheContainer_TakesThePlaceOfTheStrategy()
+    {
+        var balancer = new LastBalancer();
+        await using var director = await RpcTestHost.StartAsync(
+            builder =>
+            {
+                Configure("director")(builder);
+                builder.Services.AddSingleton<ILoadBalancer>(balancer);
+            },
+            new RpcTestHostOptions { Network = _network },
+            TestContext.Current.CancellationToken);
+        await using var worker = await StartAsync("worker", ("RpcNet:Cluster:Seeds:0", director.EndPoint!.ToString()));
+        var registry = director.Services.GetRequiredService<WorkerRegistry>();
+        await Eventually.TrueAsync(() => registry.Workers is [{ State: WorkerState.Ready }], "the worker is in the registry");
+
+        registry.Select("role=worker").Dispose();
+
+        Assert.Equal(1, balancer.Asked);
+    }
+
     private Action<Microsoft.Extensions.Hosting.HostApplicationBuilder> Configure(string role) => builder =>
     {
         builder.Logging.AddProvider(_log);
@@ -188,6 +209,19 @@ public sealed class ClusterTests
                 Tls = new TlsClientOptions { TargetHost = "localhost", ValidateServer = TestCertificates.Shared.Trust, SelectIdentity = () => identity },
             },
             TestContext.Current.CancellationToken);
+
+    private sealed class LastBalancer : ILoadBalancer
+    {
+        private int _asked;
+
+        public int Asked => Volatile.Read(ref _asked);
+
+        public int Select(WorkerSet candidates, in SelectionRequest request)
+        {
+            Interlocked.Increment(ref _asked);
+            return candidates.Count - 1;
+        }
+    }
 
     private sealed class OpenCalls : IRpcCertificates
     {

@@ -32,9 +32,48 @@ public sealed class TransportFactoryTests
         Assert.Equal("RpcNet:Transport:Engine = 'SystemNetQuic': this QUIC engine cannot be loaded here. SystemNetQuic: needs libmsquic.", e.Message);
     }
 
-    private static TransportFactory Factory(string? quic, string? ngtcp2) => new(
+    [Theory]
+    [InlineData(RpcTransportEngine.Auto)]
+    [InlineData(RpcTransportEngine.SystemNetQuic)]
+    public void SystemNetQuicInUse_SettingOfNgtcp2Chosen_SaysSoAtStart(RpcTransportEngine engine)
+    {
+        var chosen = new RpcNetNgtcp2Options { IoThreads = 4, Retry = RpcNet.Transports.Ngtcp2.Ngtcp2RetryPolicy.Always }.Chosen();
+
+        var e = Assert.Throws<RpcNetStartupException>(() => Factory(quic: null, ngtcp2: null, [.. chosen]).Create(engine));
+
+        Assert.Contains("RpcNet:Transport:Ngtcp2:IoThreads = '4': the engine in use, SystemNetQuic, cannot do this", e.Message);
+        Assert.Contains("RpcNet:Transport:Ngtcp2:Retry = 'Always'", e.Message);
+    }
+
+    [Fact]
+    public void Ngtcp2InUse_ItsSettingsChosen_AreTaken() =>
+        Assert.Equal("ngtcp2", ((InMemoryTransport)Factory(quic: "absent", ngtcp2: null, ["IoThreads = '4'"]).Create(RpcTransportEngine.Auto)).Host);
+
+    [Fact]
+    public void Ngtcp2Options_EverySetting_IsNoticedAndReachesTheEngine()
+    {
+        var options = new RpcNetNgtcp2Options
+        {
+            CongestionControl = RpcNet.Transports.Ngtcp2.Ngtcp2CongestionControl.Bbr,
+            Retry = RpcNet.Transports.Ngtcp2.Ngtcp2RetryPolicy.Never,
+            IoThreads = 3,
+            SessionTickets = false,
+            KeyUpdateBytes = 1 << 20,
+        };
+
+        var engine = options.ToEngine();
+
+        Assert.Equal(typeof(RpcNetNgtcp2Options).GetProperties().Length, options.Chosen().Count());
+        Assert.Empty(new RpcNetNgtcp2Options().Chosen());
+        foreach (var property in typeof(RpcNetNgtcp2Options).GetProperties())
+        {
+            Assert.Equal(property.GetValue(options), engine.GetType().GetProperty(property.Name)!.GetValue(engine));
+        }
+    }
+
+    private static TransportFactory Factory(string? quic, string? ngtcp2, IReadOnlyList<string>? impossible = null) => new(
     [
-        new TransportCandidate(RpcTransportEngine.SystemNetQuic, () => quic, () => Network.CreateTransport("quic")),
-        new TransportCandidate(RpcTransportEngine.Ngtcp2, () => ngtcp2, () => Network.CreateTransport("ngtcp2")),
+        new TransportCandidate(RpcTransportEngine.SystemNetQuic, () => quic, () => Network.CreateTransport("quic"), impossible ?? []),
+        new TransportCandidate(RpcTransportEngine.Ngtcp2, () => ngtcp2, () => Network.CreateTransport("ngtcp2"), []),
     ]);
 }

@@ -29,5 +29,8 @@ public sealed class ProxiedPath(IPEndPoint target) : BreakablePath
 
     public override void Restore() => _proxy.SetFaults(UdpFaults.None);
 
+    /// <summary>Gives the client another address towards the listener, as a NAT may.</summary>
+    public void Rebind() => _proxy.Rebind();
+
     public override ValueTask DisposeAsync() => _proxy.DisposeAsync();
 }

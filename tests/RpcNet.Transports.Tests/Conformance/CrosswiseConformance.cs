@@ -11,6 +11,8 @@ public sealed class Ngtcp2ToSystemNetQuicConformance : TransportConformance
 
     protected override string? UnsupportedReason => Ngtcp2Transport.UnsupportedReason ?? SystemNetQuicTransport.UnsupportedReason;
 
+    protected override string? ProcessEngine => "SystemNetQuic";
+
     protected override ITransport CreateTransport()
     {
         var isServer = !_serverMade;
@@ -31,6 +33,8 @@ public sealed class SystemNetQuicToNgtcp2Conformance : TransportConformance
     protected override string Engine => "SystemNetQuic to Ngtcp2";
 
     protected override string? UnsupportedReason => Ngtcp2Transport.UnsupportedReason ?? SystemNetQuicTransport.UnsupportedReason;
+
+    protected override string? ProcessEngine => "Ngtcp2";
 
     protected override ITransport CreateTransport()
     {

@@ -6,5 +6,7 @@ public sealed class SystemNetQuicConformance : TransportConformance
 
     protected override string? UnsupportedReason => SystemNetQuicTransport.UnsupportedReason;
 
+    protected override string? ProcessEngine => "SystemNetQuic";
+
     protected override ITransport CreateTransport() => new SystemNetQuicTransport();
 }

@@ -9,5 +9,7 @@ public sealed class Ngtcp2Conformance : TransportConformance
 
     protected override string? UnsupportedReason => Ngtcp2Transport.UnsupportedReason;
 
+    protected override string? ProcessEngine => "Ngtcp2";
+
     protected override ITransport CreateTransport() => new Ngtcp2Transport();
 }

@@ -59,5 +59,34 @@ public sealed class StopSendingScannerTests
         }
     }
 
+    // What a peer can send decrypts to anything: the scan ends, stays within the packet and finds at most what fits into it.
+    [Fact]
+    public void Scan_MutatedFrames_FindsNoMoreThanFits()
+    {
+        var rounds = Environment.GetEnvironmentVariable("RPCNET_TESTS") == "all" ? 5_000_000 : 100_000;
+        var random = new Random(4);
+        var packet = Bytes(
+            "02 05 40 20 01 03 01 02 05 04 52 34 04 04 01 02 06 00 02 aa bb 0f 04 10 02 aa bb 10 01 11 04 01 05 08 01 1e"
+            + " 18 01 00 02 aa bb 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 1a 00 00 00 00 00 00 00 00 05 0c 02 00");
+        var found = new List<(long, long)>();
+        StopSendingScanner.Scan(packet, found);
+        Assert.Equal(3, found.Count);
+        for (var i = 0; i < rounds; i++)
+        {
+            var mutated = packet.ToArray();
+            for (var j = random.Next(1, 5); j > 0; j--)
+            {
+                mutated[random.Next(mutated.Length)] = (byte)random.Next(256);
+            }
+
+            found.Clear();
+            StopSendingScanner.Scan(mutated.AsSpan(0, random.Next(mutated.Length + 1)), found);
+
+            // The shortest such frame has three bytes.
+            Assert.InRange(found.Count, 0, mutated.Length / 3);
+            Assert.All(found, f => Assert.True(f is { Item1: >= 0 and < 1L << 62, Item2: >= 0 and < 1L << 62 }));
+        }
+    }
+
     private static byte[] Bytes(string hex) => Convert.FromHexString(hex.Replace(" ", "", StringComparison.Ordinal));
 }

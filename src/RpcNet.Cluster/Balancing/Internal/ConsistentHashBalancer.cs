@@ -1,14 +1,17 @@
+using System.Numerics;
+using System.Runtime.InteropServices;
 using RpcNet.Cluster.Registry;
 
 namespace RpcNet.Cluster.Balancing;
 
 /// <summary>
-/// Rendezvous hashing (Thaler and Ravishankar 1998) with weights and bounded load: the worker with the highest score among
-/// those that have at most max(1, ⌈c · (total + 1) · capacity / Σ capacity⌉) calls, this one included. It keeps no ring, so that
-/// nothing has to be rebuilt when workers come, go or are excluded.
+/// The worker that the key's bucket belongs to (<see cref="HashTable"/>), or the bucket's next choice among those that have at
+/// most max(1, ⌈c · (total + 1) · capacity / Σ capacity⌉) calls, this one included (bounded load, Mirrokni et al. 2018).
 /// </summary>
 internal sealed class ConsistentHashBalancer(RandomSource random, double boundedLoad) : ILoadBalancer
 {
+    private const int MostProbes = 128;
+
     private readonly PowerOfTwoChoicesBalancer _keyless = new(random);
 
     public int Select(WorkerSet candidates, in SelectionRequest request)
@@ -18,33 +21,39 @@ internal sealed class ConsistentHashBalancer(RandomSource random, double bounded
             return _keyless.Select(candidates, request);
         }
 
-        long total = 1;
-        var (loads, slots) = (candidates.Loads, candidates.Slots);
-        foreach (var slot in slots)
+        var bucket = HashTable.BucketOf(HashOf(key));
+        var owner = candidates.IsTransient
+            ? HashTable.Best(candidates, bucket, null, 0)
+            : (candidates.Hashes ??= new HashTable(candidates)).Owner(bucket);
+        var load = candidates.GetLoad(owner);
+
+        // One call is below every bound: the sum of all loads is only for those that have more.
+        if (load <= 0)
         {
-            total += Math.Max(0, loads[slot]);
+            return owner;
         }
 
-        var hash = HashOf(key);
-        var perCapacity = boundedLoad * total / candidates.TotalCapacity;
-        var equalBound = (int)Math.Min(int.MaxValue, Math.Max(1, Math.Ceiling(perCapacity / candidates.InverseCapacities[0])));
-        var (best, first) = (double.NegativeInfinity, double.NegativeInfinity);
-        var (chosen, preferred) = (-1, 0);
-        for (var i = 0; i < slots.Length; i++)
+        var perCapacity = boundedLoad * (1 + Sum(GatheredLoads.Of(candidates))) / candidates.TotalCapacity;
+        if (load < HashTable.Bound(candidates, owner, perCapacity))
         {
-            var score = Score(hash, candidates, i);
-            if (score > first)
-            {
-                (first, preferred) = (score, i);
-            }
+            return owner;
+        }
 
-            if (score > best && loads[slots[i]] < (candidates.HasEqualCapacities ? equalBound : Bound(perCapacity, candidates, i)))
+        // A look-up costs as much as some eight steps of the search through all workers that follows.
+        var probes = Math.Min(MostProbes, 4 + (candidates.Count / 8));
+        var next = bucket;
+        for (var i = 0; i < probes && candidates.Hashes is { } table; i++)
+        {
+            // The key's next choice is the owner of another bucket, which it has by its own bucket alone.
+            next = HashTable.BucketOf(Mix((ulong)next + 1));
+            var choice = table.Owner(next);
+            if (candidates.GetLoad(choice) < HashTable.Bound(candidates, choice, perCapacity))
             {
-                (best, chosen) = (score, i);
+                return choice;
             }
         }
 
-        return chosen >= 0 ? chosen : preferred;
+        return HashTable.Best(candidates, bucket, candidates.Loads, perCapacity) is var last and >= 0 ? last : owner;
     }
 
     /// <summary>FNV-1a over UTF-16, then a finalizer: the same in every process, unlike <see cref="string.GetHashCode()"/>.</summary>
@@ -59,23 +68,29 @@ internal sealed class ConsistentHashBalancer(RandomSource random, double bounded
         return Mix(hash);
     }
 
-    private static double Bound(double perCapacity, WorkerSet candidates, int index) =>
-        Math.Max(1, Math.Ceiling(perCapacity / candidates.InverseCapacities[index]));
-
-    /// <summary>
-    /// −capacity / ln(u) with u uniform in (0, 1): the highest score wins with probability capacity / Σ capacity. Among equal
-    /// capacities u itself gives the same order without the logarithm.
-    /// </summary>
-    private static double Score(ulong key, WorkerSet candidates, int index)
-    {
-        var u = ((Mix(key ^ candidates.Items[index].Hash) >> 11) + 0.5) * (1.0 / (1UL << 53));
-        return candidates.HasEqualCapacities ? u : -1 / (candidates.InverseCapacities[index] * Math.Log(u));
-    }
-
     public static ulong Mix(ulong z)
     {
         z = (z ^ (z >> 33)) * 0xFF51AFD7ED558CCD;
         z = (z ^ (z >> 33)) * 0xC4CEB9FE1A85EC53;
         return z ^ (z >> 33);
+    }
+
+    private static long Sum(ReadOnlySpan<int> loads)
+    {
+        var vectors = MemoryMarshal.Cast<int, Vector<int>>(loads);
+        var sums = Vector<long>.Zero;
+        foreach (ref readonly var vector in vectors)
+        {
+            Vector.Widen(Vector.Max(vector, Vector<int>.Zero), out var low, out var high);
+            sums += low + high;
+        }
+
+        var sum = Vector.Sum(sums);
+        foreach (var load in loads[(vectors.Length * Vector<int>.Count)..])
+        {
+            sum += Math.Max(0, load);
+        }
+
+        return sum;
     }
 }

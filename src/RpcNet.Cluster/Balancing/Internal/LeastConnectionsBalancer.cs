@@ -1,5 +1,4 @@
 using System.Numerics;
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using RpcNet.Cluster.Registry;
@@ -12,30 +11,7 @@ namespace RpcNet.Cluster.Balancing;
 /// </summary>
 internal sealed class LeastConnectionsBalancer(RandomSource random) : ILoadBalancer
 {
-    [ThreadStatic]
-    private static int[]? t_gathered;
-
-    public int Select(WorkerSet candidates, in SelectionRequest request) => Select(
-        candidates.IsContiguous ? candidates.Loads.AsSpan(candidates.Slots[0], candidates.Count) : Gather(candidates.Loads, candidates.Slots));
-
-    /// <summary>Brings scattered loads together once, so that the passes read them in order.</summary>
-    private static ReadOnlySpan<int> Gather(int[] loads, int[] slots)
-    {
-        if (t_gathered is not { } gathered || gathered.Length < slots.Length)
-        {
-            t_gathered = gathered = new int[BitOperations.RoundUpToPowerOf2((uint)slots.Length)];
-        }
-
-        // Slots are indices into the table by construction; the check of each would double the cost of the loop.
-        ref var first = ref MemoryMarshal.GetArrayDataReference(loads);
-        var target = gathered.AsSpan(0, slots.Length);
-        for (var i = 0; i < target.Length; i++)
-        {
-            target[i] = Unsafe.Add(ref first, (nint)(uint)slots[i]);
-        }
-
-        return target;
-    }
+    public int Select(WorkerSet candidates, in SelectionRequest request) => Select(GatheredLoads.Of(candidates));
 
     private int Select(ReadOnlySpan<int> loads)
     {

@@ -8,7 +8,7 @@ internal sealed class RoundRobinBalancer(RandomSource random) : ILoadBalancer
     private uint _next = (uint)random.Next();
 
     public int Select(WorkerSet candidates, in SelectionRequest request) =>
-        (int)(Interlocked.Increment(ref _next) % (uint)candidates.Count);
+        candidates.Modulo(Interlocked.Increment(ref _next));
 }
 
 internal sealed class RandomBalancer(RandomSource random) : ILoadBalancer

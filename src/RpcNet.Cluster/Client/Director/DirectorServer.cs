@@ -17,13 +17,26 @@ public sealed class DirectorServer : IDirectorService
     private static readonly TimeSpan Heartbeat = TimeSpan.FromSeconds(1);
 
     private readonly WorkerRegistry _registry;
+    private readonly DirectorServerOptions _options;
+    private readonly FailureReports _reports;
+    private readonly RpcContextAccessor _context = new();
     private CancellationToken _drainStarted;
 
     /// <summary>Creates the service over the registry of the director's process.</summary>
-    public DirectorServer(WorkerRegistry registry)
+    /// <param name="registry">Where the workers are.</param>
+    /// <param name="options">What the clients' word counts; null takes the defaults.</param>
+    /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
+    public DirectorServer(WorkerRegistry registry, DirectorServerOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(registry);
         _registry = registry;
+        _options = options ?? new DirectorServerOptions();
+        if (_options.Validate().FirstOrDefault() is { } complaint)
+        {
+            throw new ArgumentException(complaint, nameof(options));
+        }
+
+        _reports = new FailureReports(_options, registry.Time);
     }
 
     /// <summary>Serves rpcnet.Director.</summary>
@@ -78,11 +91,14 @@ public sealed class DirectorServer : IDirectorService
 
     ValueTask IDirectorService.ReportFailureAsync(string workerId, string reason, CancellationToken cancellationToken)
     {
+        var reporter = _context.Context is { } call
+            ? call.PeerCertificate?.Thumbprint ?? call.RemoteEndPoint?.Address.ToString() ?? ""
+            : "";
         foreach (var worker in _registry.Workers)
         {
             if (worker.Id.Value == workerId)
             {
-                _registry.ReportFailure(worker, $"a client could not reach it ({Shorten(reason)})");
+                _registry.OnReported(worker, _reports.Add(worker, reporter), _options.ReportQuorum, Shorten(reason));
             }
         }
 

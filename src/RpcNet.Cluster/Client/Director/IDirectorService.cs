@@ -11,7 +11,7 @@ internal interface IDirectorService
     [RpcMethod(Idempotent = true)]
     IAsyncEnumerable<DirectorView> WatchAsync(DirectorRequest request, CancellationToken cancellationToken = default);
 
-    /// <summary>Tells the director that a worker could not be reached, so that it is not handed to others meanwhile.</summary>
+    /// <summary>Tells the director that a worker could not be reached. It is ejected once enough different clients say so.</summary>
     [RpcMethod(Idempotent = true)]
     ValueTask ReportFailureAsync(string workerId, string reason, CancellationToken cancellationToken = default);
 }

@@ -19,6 +19,7 @@ internal sealed class GossipConnections
     private long _sentBytes;
     private long _dropped;
     private int _active;
+    private int _dialling;
     private bool _closed;
 
     public GossipConnections(
@@ -27,6 +28,7 @@ internal sealed class GossipConnections
         ClusterConnectionOptions options,
         TimeProvider time,
         ILogger logger,
+        Func<Func<Task>, Task> run,
         Action<IPEndPoint> reportLoss)
     {
         _transport = transport;
@@ -35,12 +37,16 @@ internal sealed class GossipConnections
         _epoch = time.GetTimestamp();
         Options = options;
         Logger = logger;
+        Run = run;
         ReportLoss = reportLoss;
     }
 
     public ClusterConnectionOptions Options { get; }
 
     public ILogger Logger { get; }
+
+    /// <summary>Starts what writes to a peer.</summary>
+    public Func<Func<Task>, Task> Run { get; }
 
     public Action<IPEndPoint> ReportLoss { get; }
 
@@ -54,6 +60,11 @@ internal sealed class GossipConnections
 
     /// <summary>Peers that are being written or dialled to at this moment.</summary>
     public int Active => Volatile.Read(ref _active);
+
+    /// <summary>Of these, those that wait for a connect.</summary>
+    public int Dialling => Volatile.Read(ref _dialling);
+
+    public void CountDialling(int by) => Interlocked.Add(ref _dialling, by);
 
     public void CountActive(int by) => Interlocked.Add(ref _active, by);
 
@@ -80,6 +91,15 @@ internal sealed class GossipConnections
         }
 
         peer.Send(message);
+    }
+
+    /// <summary>Whether what was sent to an address still waits for this process's thread pool.</summary>
+    public bool IsHeldUp(IPEndPoint to)
+    {
+        lock (_lock)
+        {
+            return _peers.TryGetValue(to, out var peer) && peer.IsHeldUp;
+        }
     }
 
     /// <summary>Closes the connection to an address whose process is gone: a new process there does not know it.</summary>

@@ -7,6 +7,7 @@ namespace RpcNet.Cluster.Membership;
 /// <summary>
 /// The outgoing side to one address: a short queue, one connection opened on demand, one unidirectional stream a message.
 /// </summary>
+/// <remarks>Awaits keep the context that they find, so that what starts on the gossip's own thread stays there.</remarks>
 internal sealed class GossipPeer
 {
     private readonly GossipConnections _owner;
@@ -15,6 +16,7 @@ internal sealed class GossipPeer
     private ITransportConnection? _connection;
     private Task _pump = Task.CompletedTask;
     private Task _watch = Task.CompletedTask;
+    private volatile bool _awaitsPool;
     private bool _pumping;
     private bool _closed;
     private TimeSpan _redialDelay;
@@ -30,6 +32,11 @@ internal sealed class GossipPeer
     public IPEndPoint Address { get; }
 
     public TimeSpan LastUsed { get; private set; }
+
+    /// <summary>
+    /// Whether a connect waits for the thread pool, which every engine needs for handshakes. Silence then says nothing about the peer.
+    /// </summary>
+    public bool IsHeldUp => _awaitsPool;
 
     /// <summary>Queues a message; a full queue loses its oldest one, a peer that just could not be reached the new one.</summary>
     public void Send(ReadOnlyMemory<byte> message)
@@ -54,7 +61,7 @@ internal sealed class GossipPeer
             {
                 _pumping = true;
                 _owner.CountActive(1);
-                _pump = Task.Run(PumpAsync);
+                _pump = _owner.Run(PumpAsync);
             }
         }
     }
@@ -81,18 +88,18 @@ internal sealed class GossipPeer
 
         if (connection is not null)
         {
-            await connection.DisposeAsync().ConfigureAwait(false);
+            await connection.DisposeAsync().ConfigureAwait(true);
         }
 
-        await _pump.ConfigureAwait(false);
-        await _watch.ConfigureAwait(false);
+        await _pump.ConfigureAwait(true);
+        await _watch.ConfigureAwait(true);
     }
 
     private async Task PumpAsync()
     {
         try
         {
-            await DrainAsync().ConfigureAwait(false);
+            await DrainAsync().ConfigureAwait(true);
         }
         finally
         {
@@ -117,7 +124,7 @@ internal sealed class GossipPeer
                 connection = _connection;
             }
 
-            connection ??= await DialAsync().ConfigureAwait(false);
+            connection ??= await DialAsync().ConfigureAwait(true);
             if (connection is null)
             {
                 lock (_lock)
@@ -130,17 +137,20 @@ internal sealed class GossipPeer
                 }
             }
 
-            await WriteAsync(connection, message).ConfigureAwait(false);
+            await WriteAsync(connection, message).ConfigureAwait(true);
         }
     }
 
     private async Task<ITransportConnection?> DialAsync()
     {
         using var timeout = _owner.Deadline(_owner.Options.ConnectTimeout);
+        _awaitsPool = true;
+        ThreadPool.UnsafeQueueUserWorkItem(static peer => peer._awaitsPool = false, this, preferLocal: false);
         string reason;
+        _owner.CountDialling(1);
         try
         {
-            var connection = await _owner.ConnectAsync(Address, timeout.Token).ConfigureAwait(false);
+            var connection = await _owner.ConnectAsync(Address, timeout.Token).ConfigureAwait(true);
             lock (_lock)
             {
                 if (!_closed)
@@ -152,7 +162,7 @@ internal sealed class GossipPeer
                 }
             }
 
-            await connection.DisposeAsync().ConfigureAwait(false);
+            await connection.DisposeAsync().ConfigureAwait(true);
             return null;
         }
         catch (TransportException e)
@@ -162,6 +172,10 @@ internal sealed class GossipPeer
         catch (OperationCanceledException)
         {
             reason = $"no answer within {_owner.Options.ConnectTimeout}";
+        }
+        finally
+        {
+            _owner.CountDialling(-1);
         }
 
         lock (_lock)
@@ -180,10 +194,10 @@ internal sealed class GossipPeer
         using var timeout = _owner.Deadline(_owner.Options.SendTimeout);
         try
         {
-            var stream = await connection.OpenStreamAsync(TransportStreamDirection.Unidirectional, timeout.Token).ConfigureAwait(false);
-            await using (stream.ConfigureAwait(false))
+            var stream = await connection.OpenStreamAsync(TransportStreamDirection.Unidirectional, timeout.Token).ConfigureAwait(true);
+            await using (stream.ConfigureAwait(true))
             {
-                await stream.WriteAsync(message, endStream: true, timeout.Token).ConfigureAwait(false);
+                await stream.WriteAsync(message, endStream: true, timeout.Token).ConfigureAwait(true);
             }
 
             _owner.CountSent(message.Length);
@@ -192,28 +206,28 @@ internal sealed class GossipPeer
         {
             _owner.CountDropped();
             ClusterLog.StreamFailed(_owner.Logger, Address, e.Message);
-            await DropAsync(connection).ConfigureAwait(false);
+            await DropAsync(connection).ConfigureAwait(true);
         }
         catch (OperationCanceledException)
         {
             // A connection that takes nothing for this long is stalled; a new one may do better.
             _owner.CountDropped();
-            await DropAsync(connection).ConfigureAwait(false);
+            await DropAsync(connection).ConfigureAwait(true);
         }
     }
 
     /// <summary>Forgets a connection that ended by itself and reports it: its peer may be gone.</summary>
     private async Task WatchAsync(ITransportConnection connection, Task previous)
     {
-        await previous.ConfigureAwait(false);
-        var reason = await connection.Closed.ConfigureAwait(false);
+        await previous.ConfigureAwait(true);
+        var reason = await connection.Closed.ConfigureAwait(true);
         bool unexpected;
         lock (_lock)
         {
             unexpected = !_closed && reason.Error != TransportError.Disposed;
         }
 
-        await DropAsync(connection).ConfigureAwait(false);
+        await DropAsync(connection).ConfigureAwait(true);
         if (unexpected)
         {
             ClusterLog.ConnectionLost(_owner.Logger, Address, reason.Message);
@@ -231,6 +245,6 @@ internal sealed class GossipPeer
             }
         }
 
-        await connection.DisposeAsync().ConfigureAwait(false);
+        await connection.DisposeAsync().ConfigureAwait(true);
     }
 }

@@ -1,8 +1,8 @@
 namespace RpcNet.Cluster.Registry;
 
 /// <summary>
-/// SplitMix64 over an atomic counter: threads may share it, it takes no lock, and one thread gets the same numbers from the
-/// same seed.
+/// SplitMix64 over a counter that threads may share: one thread gets the same numbers from the same seed. An atomic addition
+/// would cost more than the rest; threads that race without it may draw the same number, which each of them may.
 /// </summary>
 internal sealed class RandomSource(ulong seed)
 {
@@ -10,7 +10,8 @@ internal sealed class RandomSource(ulong seed)
 
     public ulong Next()
     {
-        var z = Interlocked.Add(ref _state, 0x9E3779B97F4A7C15);
+        var z = Volatile.Read(ref _state) + 0x9E3779B97F4A7C15;
+        Volatile.Write(ref _state, z);
         z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
         z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
         return z ^ (z >> 31);

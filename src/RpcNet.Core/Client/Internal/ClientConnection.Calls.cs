@@ -39,10 +39,11 @@ internal sealed partial class ClientConnection
         UnaryCall<TRequest, TResponse>? call = null;
         try
         {
-            WriteExtension(buffer, setup.Metadata, timeout);
+            var serializer = SerializerOf(method);
+            WriteExtension(buffer, setup.Metadata, timeout, serializer);
             var extensionLength = buffer.Count;
             CheckMetadata(extensionLength);
-            method.Request.Write(Serializer, buffer, request);
+            method.Request.Write(serializer, buffer, request);
             var payloadLength = buffer.Count - extensionLength;
             if (payloadLength > MaxInlineBytes)
             {
@@ -51,13 +52,15 @@ internal sealed partial class ClientConnection
                 return null;
             }
 
+            var flags = Compression.Compress(buffer, extensionLength);
+            payloadLength = buffer.Count - extensionLength;
             var methodId = lane.GetMethodId(method);
             call = UnaryCall<TRequest, TResponse>.Rent(method);
             var deadline = timeout is { } t ? _deadlines.DeadlineAfter(t) : long.MaxValue;
             call.Attach(this, lane, setup, deadline, cancellationToken);
             _calls.Activate(slot, call, deadline);
             var header = FrameHeader.Create(
-                FrameType.Request, FrameFlags.None, extensionLength, payloadLength, call.CallId, methodId);
+                FrameType.Request, flags, extensionLength, payloadLength, call.CallId, methodId);
             var span = buffer.WrittenSpan;
             var appended = lane.Writer.Append(
                 header, span[..extensionLength], span[extensionLength..], inline: _calls.Used <= 2, out var ticket);
@@ -163,13 +166,14 @@ internal sealed partial class ClientConnection
     }
 
     /// <summary>Writes what travels beside every request.</summary>
-    public void WriteExtension(PooledBufferWriter buffer, RpcMetadata? metadata, TimeSpan? timeout, RpcMethod? method = null)
+    public void WriteExtension(
+        PooledBufferWriter buffer, RpcMetadata? metadata, TimeSpan? timeout, IRpcSerializer serializer, RpcMethod? method = null)
     {
         var extension = new FrameExtension
         {
             TimeoutMicroseconds = timeout is { } t ? Math.Max(1, (long)t.TotalMicroseconds) : null,
             Metadata = metadata,
-            Codec = Serializer.CodecId == 1 ? null : Serializer.CodecId,
+            Codec = serializer.CodecId == 1 ? null : serializer.CodecId,
             Method = method?.FullName,
         };
         if (Activity.Current is { IdFormat: ActivityIdFormat.W3C } activity)
@@ -257,11 +261,13 @@ internal sealed partial class ClientConnection
 
     private async Task ReadLargeResponseAsync(ITransportStream stream, FrameReader reader)
     {
-        var id = await reader.ReadVarIntAsync(CancellationToken.None).ConfigureAwait(false)
-            ?? throw new RpcProtocolException("A response's stream ended before its call id.");
-        var callId = id <= uint.MaxValue ? (uint)id : throw new RpcProtocolException($"A response's stream names the call {id}.");
+        uint? named = null;
         try
         {
+            var id = await reader.ReadVarIntAsync(CancellationToken.None).ConfigureAwait(false)
+                ?? throw new RpcProtocolException("A response's stream ended before its call id.");
+            var callId = id <= uint.MaxValue ? (uint)id : throw new RpcProtocolException($"A response's stream names the call {id}.");
+            named = callId;
             if (IsAwaited(callId))
             {
                 var frame = await reader.ReadAsync(CancellationToken.None).ConfigureAwait(false)
@@ -282,7 +288,7 @@ internal sealed partial class ClientConnection
             // A server that gives up on a response says so on the lane; if it had promised the response there, it is lost.
             lock (_largeGate)
             {
-                if (!_largeResponses.Remove(callId, out var broken))
+                if (named is not { } callId || !_largeResponses.Remove(callId, out var broken))
                 {
                     return;
                 }

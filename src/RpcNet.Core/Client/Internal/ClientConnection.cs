@@ -4,6 +4,8 @@ using System.Text;
 using Microsoft.Extensions.Logging;
 using RpcNet.Diagnostics;
 using RpcNet.Framing;
+using RpcNet.Serialization;
+using RpcNet.Server;
 using RpcNet.Transports;
 
 namespace RpcNet.Client.Internal;
@@ -45,7 +47,6 @@ internal sealed partial class ClientConnection : IAsyncDisposable
 
     public ITransportConnection Transport => _transport;
 
-    public IRpcSerializer Serializer => _options.Serializer;
 
     public RpcLimits Limits => _options.Limits;
 
@@ -77,8 +78,13 @@ internal sealed partial class ClientConnection : IAsyncDisposable
     /// <summary>The largest message that may be sent.</summary>
     public int MaxMessageBytes { get; private set; }
 
+    public PayloadCompression Compression { get; private set; } = PayloadCompression.None;
+
     /// <summary>Frames that came for calls that had already ended.</summary>
     public long LateFrames => Interlocked.Read(ref _lateFrames);
+
+    /// <summary>What the lanes' queues hold of memory.</summary>
+    public long LaneBufferBytes => _lanes.Sum(static l => (long)l.Writer.BufferBytes);
 
     /// <summary>Called once when the connection can take no new calls: it ended, or the server said GOAWAY.</summary>
     public Action<ClientConnection>? Retired { get; set; }
@@ -229,17 +235,27 @@ internal sealed partial class ClientConnection : IAsyncDisposable
         _ => Faults.Unavailable($"The connection to {_options.EndPoint} failed: {error.Message}", mayHaveExecuted: true, error),
     });
 
+    /// <summary>The codec of a method's calls: RpcNet's own services speak the default one, whatever the application chose.</summary>
+    public IRpcSerializer SerializerOf(RpcMethod method)
+    {
+        var serializer = _options.Serializer;
+        return ReferenceEquals(serializer, MessagePackRpcSerializer.Default) || !BuiltInServices.Contains(method)
+            ? serializer
+            : MessagePackRpcSerializer.Default;
+    }
+
     private static void CompleteFailed(PendingCall call, RpcFaultException failure) =>
         call.CompleteWith(Faults.Unavailable(failure.Message, mayHaveExecuted: !call.Lane.Writer.IsUnsent(call.Ticket), failure.InnerException));
 
     private async Task OpenAsync(CancellationToken cancellationToken)
     {
         _accepting = AcceptStreamsAsync();
-        _control = await ControlStream.OpenAsync(_transport, PeerSettings.From(Limits), cancellationToken).ConfigureAwait(false);
+        _control = await ControlStream.OpenAsync(_transport, PeerSettings.From(Limits, _options.Compression), cancellationToken).ConfigureAwait(false);
         _peer = await _peerSettings.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
         _calls = new CallTable(Math.Clamp(Math.Min(Limits.CallsPerConnection, _peer.MaxCallsPerConnection), 1, 65_536));
         MaxInlineBytes = Math.Min(Limits.InlinePayloadBytes, _peer.MaxInlinePayloadBytes);
         MaxMessageBytes = Math.Min(Limits.MessageBytes, _peer.MaxMessageBytes);
+        Compression = PayloadCompression.Agree(_options.Compression, _peer);
         var lanes = new ClientLane[Math.Clamp(Limits.Lanes, 1, _peer.MaxLanes)];
         for (var i = 0; i < lanes.Length; i++)
         {
@@ -290,7 +306,7 @@ internal sealed partial class ClientConnection : IAsyncDisposable
                 }
 
                 using var reader = new FrameReader(stream, Limits.MetadataBytes, PeerSettings.MaxBytes);
-                switch (await reader.ReadVarIntAsync(CancellationToken.None).ConfigureAwait(false))
+                switch (await ReadTypeAsync(reader).ConfigureAwait(false))
                 {
                     case StreamType.Control:
                         await ReadControlAsync(reader).ConfigureAwait(false);
@@ -325,6 +341,22 @@ internal sealed partial class ClientConnection : IAsyncDisposable
                 FailTransport(e);
                 await _transport.CloseAsync(RpcErrorCode.InternalError).ConfigureAwait(false);
             }
+        }
+    }
+
+    /// <summary>
+    /// Reads what the stream is; null where its reset came first. QUIC drops what was unread then, and of all streams only a
+    /// large response may be reset: its call gets a FAULT on the lane.
+    /// </summary>
+    private static async ValueTask<long?> ReadTypeAsync(FrameReader reader)
+    {
+        try
+        {
+            return await reader.ReadVarIntAsync(CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (TransportException e) when (e.Error == TransportError.StreamAborted)
+        {
+            return null;
         }
     }
 

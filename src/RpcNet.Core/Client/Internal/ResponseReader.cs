@@ -18,12 +18,15 @@ internal static class ResponseReader
         }
     }
 
-    /// <exception cref="RpcFaultException">Internal: the server's answer cannot be read.</exception>
-    public static T ReadMessage<T>(RpcMarshaller<T> marshaller, IRpcSerializer serializer, ReadOnlyMemory<byte> payload, RpcMethod method)
+    /// <exception cref="RpcFaultException">
+    /// Internal: the server's answer cannot be read. ResourceExhausted: it unfolds to more than this side allows.
+    /// </exception>
+    public static T ReadMessage<T>(
+        RpcMarshaller<T> marshaller, ClientConnection connection, FrameFlags flags, ReadOnlyMemory<byte> payload, RpcMethod method)
     {
         try
         {
-            return marshaller.Read(serializer, payload);
+            return connection.Compression.Read(marshaller, connection.SerializerOf(method), payload, flags, connection.Limits.MessageBytes);
         }
         catch (RpcSerializationException e)
         {

@@ -35,7 +35,7 @@ internal sealed class StreamCall : IAsyncDisposable
         _callerToken = callerToken;
         _deadline = deadline;
         _lifetime = CancellationTokenSource.CreateLinkedTokenSource(callerToken, connection.Ended, deadline?.Token ?? CancellationToken.None);
-        _writer = new StreamFrameWriter(stream);
+        _writer = new StreamFrameWriter(stream, connection.Compression);
         _reader = new FrameReader(stream, connection.Limits.MetadataBytes, connection.Limits.MessageBytes);
     }
 
@@ -137,7 +137,7 @@ internal sealed class StreamCall : IAsyncDisposable
 
                 if (frame.Header.Type == FrameType.Item)
                 {
-                    yield return ResponseReader.ReadMessage(method.Output, call._connection.Serializer, frame.Payload, method);
+                    yield return ResponseReader.ReadMessage(method.Output, call._connection, frame.Header.Flags, frame.Payload, method);
                 }
                 else if (call.TakeNonItem(frame))
                 {
@@ -184,7 +184,7 @@ internal sealed class StreamCall : IAsyncDisposable
     private async ValueTask SendRequestAsync<TRequest>(RpcMarshaller<TRequest> marshaller, TRequest request, bool endOfInput, TimeSpan? timeout)
     {
         using var extension = new PooledBufferWriter();
-        _connection.WriteExtension(extension, _setup.Metadata, timeout, _method);
+        _connection.WriteExtension(extension, _setup.Metadata, timeout, _connection.SerializerOf(_method), _method);
         _connection.CheckMetadata(extension.Count);
         _writer.AppendVarInt(StreamType.Call);
         try
@@ -194,7 +194,7 @@ internal sealed class StreamCall : IAsyncDisposable
                 endOfInput ? FrameFlags.EndOfInput : FrameFlags.None,
                 extension.WrittenSpan,
                 marshaller,
-                _connection.Serializer,
+                _connection.SerializerOf(_method),
                 request,
                 _connection.MaxMessageBytes);
         }
@@ -225,7 +225,7 @@ internal sealed class StreamCall : IAsyncDisposable
             await _writer.WriteItemsAsync(
                 input,
                 marshaller,
-                _connection.Serializer,
+                _connection.SerializerOf(_method),
                 _connection.MaxMessageBytes,
                 abandonSource: true,
                 _lifetime.Token).ConfigureAwait(false);
@@ -259,7 +259,7 @@ internal sealed class StreamCall : IAsyncDisposable
             {
                 _completed = true;
                 _setup.Deliver(ResponseReader.ReadExtension(frame.Extension));
-                return ResponseReader.ReadMessage(marshaller, _connection.Serializer, frame.Payload, _method);
+                return ResponseReader.ReadMessage(marshaller, _connection, frame.Header.Flags, frame.Payload, _method);
             }
 
             if (TakeNonItem(frame))

@@ -79,7 +79,7 @@ internal sealed class UnaryCall<TRequest, TResponse> : PendingCall, IValueTaskSo
         var extension = ResponseReader.ReadExtension(Extension);
         Setup.Deliver(extension);
         return Header.Type == FrameType.Response
-            ? ResponseReader.ReadMessage(_method.Response, Connection.Serializer, Payload, _method)
+            ? ResponseReader.ReadMessage(_method.Response, Connection, Header.Flags, Payload, _method)
             : throw Faults.ToException(Header, extension);
     }
 

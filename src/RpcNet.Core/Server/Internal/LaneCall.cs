@@ -24,6 +24,8 @@ internal sealed class LaneCall : ServerCall, IThreadPoolWorkItem
 
     public override CancellationToken CancellationToken => _cancellation.Token;
 
+    protected override int MaxDecompressedBytes => Connection.Limits.InlinePayloadBytes;
+
     /// <summary>Set under the lane's lock; such a call is not pooled again, since someone may still be cancelling it.</summary>
     public bool CancelRequested { get; set; }
 
@@ -54,6 +56,7 @@ internal sealed class LaneCall : ServerCall, IThreadPoolWorkItem
 
         frame.Payload.CopyTo(call._buffer);
         call.RequestPayload = call._buffer.AsMemory(0, size);
+        call.RequestFlags = frame.Header.Flags;
         call.Deadline = extension.TimeoutMicroseconds is { } timeout
             ? lane.Connection.Deadlines.DeadlineAfter(TimeSpan.FromMicroseconds(timeout))
             : long.MaxValue;
@@ -141,13 +144,15 @@ internal sealed class LaneCall : ServerCall, IThreadPoolWorkItem
             var extensionLength = buffer.Count;
             Connection.CheckMetadata(extensionLength);
             context.WriteResponse(Serializer, buffer);
+            Connection.CheckMessage(buffer.Count - extensionLength);
+            var inline = buffer.Count - extensionLength <= Connection.MaxInlineBytes;
+            var flags = Connection.Compression.Compress(buffer, extensionLength);
             var extension = buffer.WrittenSpan[..extensionLength];
             var payload = buffer.WrittenSpan[extensionLength..];
-            Connection.CheckMessage(payload.Length);
-            if (payload.Length <= Connection.MaxInlineBytes)
+            if (inline)
             {
                 LeaveLane();
-                var header = FrameHeader.Create(FrameType.Response, FrameFlags.None, extensionLength, payload.Length, _callId, 0);
+                var header = FrameHeader.Create(FrameType.Response, flags, extensionLength, payload.Length, _callId, 0);
                 _lane.Writer.Append(header, extension, payload, inline: Connection.CallsInFlight == 0, out _);
                 return null;
             }
@@ -155,7 +160,7 @@ internal sealed class LaneCall : ServerCall, IThreadPoolWorkItem
             var message = new PooledBufferWriter(buffer.Count + FrameHeader.Size + (2 * VarInt.MaxLength));
             message.Advance(VarInt.Write(message.GetSpan(VarInt.MaxLength), StreamType.LargeResponse));
             message.Advance(VarInt.Write(message.GetSpan(VarInt.MaxLength), _callId));
-            FrameHeader.Create(FrameType.Response, FrameFlags.None, extensionLength, payload.Length, 0, 0)
+            FrameHeader.Create(FrameType.Response, flags, extensionLength, payload.Length, 0, 0)
                 .Write(message.GetSpan(FrameHeader.Size));
             message.Advance(FrameHeader.Size);
             message.Write(extension);

@@ -32,13 +32,18 @@ internal abstract partial class ServerCall
 
     protected ReadOnlyMemory<byte> RequestPayload { get; set; }
 
+    protected FrameFlags RequestFlags { get; set; }
+
+    /// <summary>The most that a message of this call takes once it is decompressed.</summary>
+    protected abstract int MaxDecompressedBytes { get; }
+
     protected ServerCallContext? Context { get; private set; }
 
     /// <summary>Whether the deadline, not the caller, ended the call.</summary>
     protected bool DeadlineExceeded => Deadline != long.MaxValue && Connection.Deadlines.Remaining(Deadline) == TimeSpan.Zero;
 
     /// <exception cref="RpcFaultException">InvalidArgument: the payload is not what the method takes.</exception>
-    public TRequest ReadRequest<TRequest>(RpcMarshaller<TRequest> marshaller) => ReadMessage(marshaller, RequestPayload);
+    public TRequest ReadRequest<TRequest>(RpcMarshaller<TRequest> marshaller) => ReadMessage(marshaller, RequestPayload, RequestFlags);
 
     /// <summary>Runs the filters and the handler as the ambient call.</summary>
     public ValueTask InvokeAsync(ServerCallContext context, RpcFilterDelegate pipeline)
@@ -59,11 +64,11 @@ internal abstract partial class ServerCall
     /// <summary>Sends the handler's items until they end.</summary>
     public abstract Task WriteItemsAsync<T>(ServerCallContext context, IAsyncEnumerable<T> items, RpcMarshaller<T> marshaller);
 
-    protected T ReadMessage<T>(RpcMarshaller<T> marshaller, ReadOnlyMemory<byte> payload)
+    protected T ReadMessage<T>(RpcMarshaller<T> marshaller, ReadOnlyMemory<byte> payload, FrameFlags flags)
     {
         try
         {
-            return marshaller.Read(Serializer, payload);
+            return Connection.Compression.Read(marshaller, Serializer, payload, flags, MaxDecompressedBytes);
         }
         catch (RpcSerializationException e)
         {

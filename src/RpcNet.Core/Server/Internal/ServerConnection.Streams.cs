@@ -146,6 +146,7 @@ internal sealed partial class ServerConnection
         MaxInlineBytes = Math.Min(Limits.InlinePayloadBytes, settings.MaxInlinePayloadBytes);
         MaxMessageBytes = Math.Min(Limits.MessageBytes, settings.MaxMessageBytes);
         MaxMetadataBytes = Math.Min(Limits.MetadataBytes, settings.MaxMetadataBytes);
+        Compression = PayloadCompression.Agree(Server.Options.Compression, settings);
         _peerSettings.TrySetResult(settings);
     }
 
@@ -187,7 +188,7 @@ internal sealed partial class ServerConnection
         if (TryAccept(method, extension, out var serializer) is { } refusal)
         {
             RpcTelemetry.CallRefused(refusal.Status);
-            using var writer = new StreamFrameWriter(stream);
+            using var writer = new StreamFrameWriter(stream, PayloadCompression.None);
             using var scratch = new PooledBufferWriter();
             Faults.WriteExtension(refusal, trailers: null, MaxMetadataBytes, scratch);
             writer.Append(FrameType.Fault, FrameFlags.NotExecuted, (uint)refusal.Status, scratch.WrittenSpan, []);

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Net;
 using Microsoft.Extensions.Logging;
 using RpcNet.Framing;
+using RpcNet.Serialization;
 using RpcNet.Transports;
 
 namespace RpcNet.Server.Internal;
@@ -50,17 +51,22 @@ internal sealed partial class ServerConnection
     /// <summary>Calls that count against the limit: those whose terminal frame is yet to be written.</summary>
     public int CallsInFlight => Volatile.Read(ref _admitted);
 
+    /// <summary>What the lanes' queues hold of memory.</summary>
+    public long LaneBufferBytes => _lanes.Values.Sum(static l => (long)l.Writer.BufferBytes);
+
     public int MaxInlineBytes { get; private set; }
 
     public int MaxMessageBytes { get; private set; }
 
     public int MaxMetadataBytes { get; private set; }
 
+    public PayloadCompression Compression { get; private set; } = PayloadCompression.None;
+
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         try
         {
-            _control = await ControlStream.OpenAsync(Transport, PeerSettings.From(Limits), cancellationToken).ConfigureAwait(false);
+            _control = await ControlStream.OpenAsync(Transport, PeerSettings.From(Limits, Server.Options.Compression), cancellationToken).ConfigureAwait(false);
             if (Server.DrainReason is { } reason)
             {
                 await _control.SendGoAwayAsync(reason, cancellationToken).ConfigureAwait(false);
@@ -124,7 +130,8 @@ internal sealed partial class ServerConnection
     /// <summary>Admits a call; otherwise says why not, and the handler certainly did not run.</summary>
     public RpcFaultException? TryAccept(ServerMethod? method, in FrameExtension extension, out IRpcSerializer serializer)
     {
-        serializer = Server.Serializers[extension.Codec ?? 1]!;
+        var codec = extension.Codec ?? 1;
+        serializer = codec == 1 && method is { IsBuiltIn: true } ? MessagePackRpcSerializer.Default : Server.Serializers[codec]!;
         if (method is null)
         {
             return new RpcFaultException(
@@ -133,7 +140,7 @@ internal sealed partial class ServerConnection
 
         if (serializer is null)
         {
-            return new RpcFaultException(RpcStatusCode.Unimplemented, $"The server does not know the codec {extension.Codec ?? 1}.");
+            return new RpcFaultException(RpcStatusCode.Unimplemented, $"The server does not know the codec {codec}.");
         }
 
         if (Server.DrainReason is { } reason)

@@ -6,7 +6,7 @@ internal abstract class ServerMethod(RpcMethod descriptor)
     public RpcMethod Descriptor { get; } = descriptor;
 
     /// <summary>Whether RpcNet itself serves the method.</summary>
-    public bool IsBuiltIn { get; } = descriptor.ServiceName.StartsWith("rpcnet.", StringComparison.Ordinal);
+    public bool IsBuiltIn { get; } = BuiltInServices.Contains(descriptor);
 
     /// <summary>Filters and handler, composed once.</summary>
     protected RpcFilterDelegate Pipeline { get; private set; } = null!;

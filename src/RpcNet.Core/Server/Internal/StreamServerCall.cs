@@ -25,12 +25,13 @@ internal sealed class StreamServerCall : ServerCall, IDisposable
     {
         _stream = stream;
         _reader = reader;
-        _writer = new StreamFrameWriter(stream, () => DeadlineExceeded ? RpcErrorCode.DeadlineExceeded : RpcErrorCode.Cancelled);
+        _writer = new StreamFrameWriter(stream, connection.Compression, () => DeadlineExceeded ? RpcErrorCode.DeadlineExceeded : RpcErrorCode.Cancelled);
         Connection = connection;
         Method = method;
         Serializer = serializer;
         Extension = extension;
         RequestPayload = request.Payload;
+        RequestFlags = request.Header.Flags;
         _endOfInput = (request.Header.Flags & FrameFlags.EndOfInput) != 0;
         _cancellation = CancellationTokenSource.CreateLinkedTokenSource(connection.CallsEnded);
         if (extension.TimeoutMicroseconds is { } timeout)
@@ -40,6 +41,8 @@ internal sealed class StreamServerCall : ServerCall, IDisposable
     }
 
     public override CancellationToken CancellationToken => _cancellation.Token;
+
+    protected override int MaxDecompressedBytes => Connection.Limits.MessageBytes;
 
     public async Task RunAsync()
     {
@@ -110,7 +113,7 @@ internal sealed class StreamServerCall : ServerCall, IDisposable
 
             if (frame.Header.Type == FrameType.Item)
             {
-                yield return ReadMessage(marshaller, frame.Payload);
+                yield return ReadMessage(marshaller, frame.Payload, frame.Header.Flags);
             }
             else if (frame.Header.Type == FrameType.End)
             {
@@ -209,8 +212,9 @@ internal sealed class StreamServerCall : ServerCall, IDisposable
             Connection.CheckMetadata(extensionLength);
             context.WriteResponse(Serializer, buffer);
             Connection.CheckMessage(buffer.Count - extensionLength);
+            var flags = Connection.Compression.Compress(buffer, extensionLength);
             _writer.Append(
-                FrameType.Response, FrameFlags.None, 0, buffer.WrittenSpan[..extensionLength], buffer.WrittenSpan[extensionLength..]);
+                FrameType.Response, flags, 0, buffer.WrittenSpan[..extensionLength], buffer.WrittenSpan[extensionLength..]);
         }
         finally
         {

@@ -16,7 +16,10 @@ internal static class ErrorMapping
     private const long CryptoErrors = 0x0100;
     private const long LastCryptoError = 0x01FF;
     private const long NoApplicationProtocol = CryptoErrors + 120;
+    private const long NoError = 0x00;
     private const long ConnectionRefused = 0x02;
+    private const long InvalidToken = 0x0b;
+    private const long ApplicationError = 0x0c;
 
     // QUIC_STATUS_ALPN_NEG_FAILURE as System.Net.Quic leaves it in HResult: Windows, then Linux and macOS.
     private const int AlpnNegotiationFailureWindows = unchecked((int)0x80410007);
@@ -47,6 +50,10 @@ internal static class ErrorMapping
                 TransportError.HostNotFound,
             SocketException => TransportError.ConnectionRefused,
             QuicException { QuicError: QuicError.ConnectionIdle } => TransportError.HandshakeTimeout,
+
+            // A close by the application before the handshake is complete travels without its code (RFC 9000 section 10.2.3).
+            QuicException { QuicError: QuicError.TransportError, TransportErrorCode: NoError or InvalidToken or ApplicationError } =>
+                TransportError.ConnectionRefused,
             _ => Classify(e),
         };
         return new(error, $"Connecting to {target} failed: {e.Message}", CodeOf(e), e);

@@ -9,8 +9,31 @@ public sealed class Samples
     /// <summary>Things worth reading, such as broken invariants.</summary>
     public IReadOnlyList<string> Notes => _notes;
 
+    /// <summary>All values by name.</summary>
+    public IReadOnlyDictionary<string, IReadOnlyList<double>> Values =>
+        _values.ToDictionary(static v => v.Key, static v => (IReadOnlyList<double>)v.Value, StringComparer.Ordinal);
+
     /// <summary>The xor of all trace hashes: the same for the same seeds, whatever the order.</summary>
     public ulong TraceHash { get; private set; }
+
+    /// <summary>Samples measured before, as <see cref="Values"/>, <see cref="TraceHash"/> and <see cref="Notes"/> gave them.</summary>
+    public static Samples From(IReadOnlyDictionary<string, double[]> values, ulong traceHash, IEnumerable<string> notes)
+    {
+        ArgumentNullException.ThrowIfNull(values);
+        ArgumentNullException.ThrowIfNull(notes);
+        var samples = new Samples { TraceHash = traceHash };
+        foreach (var (name, list) in values)
+        {
+            samples._values.Add(name, [.. list]);
+        }
+
+        foreach (var note in notes)
+        {
+            samples.Note(note);
+        }
+
+        return samples;
+    }
 
     /// <summary>Adds a value.</summary>
     public void Add(string name, double value)

@@ -23,11 +23,27 @@ internal sealed class ScaleScenario : Scenario
         }
 
         simulation.Run(TimeSpan.FromSeconds(2));
+        var start = simulation.Now;
         var bytes = simulation.Nodes.Sum(n => n.SentBytes);
         var messages = simulation.Nodes.Sum(n => n.SentMessages);
         Array.Clear(simulation.BytesPerSecond);
-        var start = simulation.Now;
-        simulation.Run(TimeSpan.FromMinutes(parameters.Minutes / 2));
+        foreach (var node in simulation.Nodes)
+        {
+            node.Connections = new ConnectionModel(simulation.Options.Cluster.Connections);
+        }
+
+        // The model starts without connections, so the first half fills it and the second one counts.
+        simulation.Run(TimeSpan.FromMinutes(parameters.Minutes / 4));
+        var opened = simulation.Nodes.Sum(static n => n.Connections!.Opened);
+        var half = simulation.Now;
+        simulation.Run(TimeSpan.FromMinutes(parameters.Minutes / 4));
+        samples.Add("opened", (simulation.Nodes.Sum(static n => n.Connections!.Opened) - opened) / (simulation.Now - half).TotalSeconds / parameters.Nodes);
+        samples.Add("open", simulation.Nodes.Average(static n => (double)n.Connections!.Open));
+        foreach (var node in simulation.Nodes)
+        {
+            node.Connections = null;
+        }
+
         var seconds = (simulation.Now - start).TotalSeconds;
         samples.Add("bytes", (simulation.Nodes.Sum(n => n.SentBytes) - bytes) / seconds / parameters.Nodes);
         samples.Add("messages", (simulation.Nodes.Sum(n => n.SentMessages) - messages) / seconds / parameters.Nodes);
@@ -60,6 +76,8 @@ internal sealed class ScaleScenario : Scenario
         yield return new Figure("steady: messages sent per node", samples.Mean("messages"), "1/s");
         yield return new Figure("steady: bytes of messages sent per node", samples.Mean("bytes"), "B/s", Figure.AtMost(1024));
         yield return new Figure("steady: bytes a node sends in a second, p99", samples.Max("p99"), "B/s", Figure.AtMost(6144));
+        yield return new Figure("steady: connections a node opens", samples.Mean("opened"), "1/s");
+        yield return new Figure("steady: connections a node has opened and keeps", samples.Mean("open"), "");
         yield return new Figure("crash: bytes a node sends in a second, p99", samples.Max("crash p99"), "B/s", Figure.AtMost(6144));
         yield return new Figure("crash to NodeFailed, p50", samples.Percentile("seconds", 0.5), "s");
         yield return new Figure("crash to NodeFailed, p99", samples.Percentile("seconds", 0.99), "s");

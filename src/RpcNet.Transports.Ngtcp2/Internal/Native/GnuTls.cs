@@ -12,6 +12,7 @@ internal static unsafe partial class GnuTls
     public const uint FlagForceClientCertificate = 1 << 9;
     public const uint FlagNoTickets = 1 << 10;
     public const uint FlagKeyShareTop = 1 << 11;
+    public const uint FlagNoAutoSendTicket = 1 << 21;
     public const uint FlagNoEndOfEarlyData = 1 << 22;
 
     public const int CredentialsCertificate = 1;
@@ -20,11 +21,15 @@ internal static unsafe partial class GnuTls
     public const int NameDns = 1;
     public const uint AlpnMandatory = 1;
     public const uint AlpnServerPrecedence = 2;
+    public const uint HandshakeNewSessionTicket = 4;
+    public const int HookPost = 1;
+    public const int TicketKeyLength = 64;
     public const int RandomNonce = 0;
     public const int RandomKey = 1;
 
     public const int ErrorUnrecognizedName = -294;
     public const int ErrorInternal = -59;
+    public const int ErrorShortBuffer = -51;
 
     [LibraryImport(Library, EntryPoint = "gnutls_check_version")]
     public static partial nint CheckVersion(byte* required);
@@ -103,6 +108,25 @@ internal static unsafe partial class GnuTls
 
     [LibraryImport(Library, EntryPoint = "gnutls_handshake_set_post_client_hello_function")]
     public static partial void SetPostClientHello(nint session, delegate* unmanaged[Cdecl]<nint, int> function);
+
+    [LibraryImport(Library, EntryPoint = "gnutls_handshake_set_hook_function")]
+    public static partial void SetHandshakeHook(
+        nint session, uint type, int when, delegate* unmanaged[Cdecl]<nint, uint, uint, uint, GnuTlsDatum*, int> function);
+
+    [LibraryImport(Library, EntryPoint = "gnutls_session_ticket_enable_server")]
+    public static partial int SessionTicketEnableServer(nint session, GnuTlsDatum* key);
+
+    [LibraryImport(Library, EntryPoint = "gnutls_session_ticket_send")]
+    public static partial int SessionTicketSend(nint session, uint count, uint flags);
+
+    [LibraryImport(Library, EntryPoint = "gnutls_session_get_data")]
+    public static partial int SessionGetData(nint session, void* data, nuint* length);
+
+    [LibraryImport(Library, EntryPoint = "gnutls_session_set_data")]
+    public static partial int SessionSetData(nint session, void* data, nuint length);
+
+    [LibraryImport(Library, EntryPoint = "gnutls_session_is_resumed")]
+    public static partial int SessionIsResumed(nint session);
 
     public static string Text(int error) => Marshal.PtrToStringUTF8(StrError(error)) ?? $"error {error}";
 }

@@ -16,6 +16,7 @@ internal static unsafe partial class LibC
     public const int SolSocket = 1;
     public const int SoSndBuf = 7;
     public const int SoRcvBuf = 8;
+    public const int SoReusePort = 15;
     public const int SoSndBufForce = 32;
     public const int SoRcvBufForce = 33;
 
@@ -56,6 +57,7 @@ internal static unsafe partial class LibC
     public const int ErrNo_MsgSize = 90;
     public const int ErrNo_AddrInUse = 98;
     public const int ErrNo_AddrNotAvail = 99;
+    public const int ErrNo_NetDown = 100;
     public const int ErrNo_NetUnreach = 101;
     public const int ErrNo_NoBufs = 105;
     public const int ErrNo_ConnRefused = 111;

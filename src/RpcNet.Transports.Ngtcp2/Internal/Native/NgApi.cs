@@ -19,6 +19,9 @@ internal static unsafe partial class NgApi
     public const uint ProtocolVersion1 = 1;
     public const int MinInitialDatagram = 1200;
 
+    public const int TokenTypeRetry = 1;
+    public const int TokenTypeNewToken = 2;
+
     public const uint WriteFlagMore = 1;
     public const uint WriteFlagFin = 2;
     public const uint StreamDataFlagFin = 1;
@@ -82,6 +85,13 @@ internal static unsafe partial class NgApi
 
     [LibraryImport(Library, EntryPoint = "ngtcp2_conn_get_tls_alert")]
     public static partial byte GetTlsAlert(nint connection);
+
+    [LibraryImport(Library, EntryPoint = "ngtcp2_conn_set_tls_alert")]
+    public static partial void SetTlsAlert(nint connection, byte alert);
+
+    /// <returns>The peer's transport parameters; null before they have come.</returns>
+    [LibraryImport(Library, EntryPoint = "ngtcp2_conn_get_remote_transport_params")]
+    public static partial nint GetRemoteTransportParams(nint connection);
 
     [LibraryImport(Library, EntryPoint = "ngtcp2_conn_set_keep_alive_timeout")]
     public static partial void SetKeepAlive(nint connection, ulong timeout);
@@ -148,6 +158,10 @@ internal static unsafe partial class NgApi
     [SuppressGCTransition]
     public static partial NgPath* GetPath(nint connection);
 
+    [LibraryImport(Library, EntryPoint = "ngtcp2_conn_get_path_max_tx_udp_payload_size")]
+    [SuppressGCTransition]
+    public static partial nuint GetPathMaxUdpPayload(nint connection);
+
     [LibraryImport(Library, EntryPoint = "ngtcp2_conn_get_ccerr")]
     [SuppressGCTransition]
     public static partial NgConnectionCloseError* GetCloseError(nint connection);
@@ -163,6 +177,12 @@ internal static unsafe partial class NgApi
 
     [LibraryImport(Library, EntryPoint = "ngtcp2_ccerr_set_application_error")]
     public static partial void CloseErrorSetApplication(NgConnectionCloseError* error, ulong code, byte* reason, nuint reasonLength);
+
+    [LibraryImport(Library, EntryPoint = "ngtcp2_conn_initiate_immediate_migration")]
+    public static partial int InitiateImmediateMigration(nint connection, NgPath* path, ulong now);
+
+    [LibraryImport(Library, EntryPoint = "ngtcp2_conn_submit_new_token")]
+    public static partial int SubmitNewToken(nint connection, byte* token, nuint length);
 
     [LibraryImport(Library, EntryPoint = "ngtcp2_conn_initiate_key_update")]
     public static partial int InitiateKeyUpdate(nint connection, ulong now);
@@ -206,10 +226,12 @@ internal static class QuicError
     public const ulong CryptoFirst = 0x100;
     public const ulong CryptoLast = 0x1ff;
 
+    public const byte AlertUnexpectedMessage = 10;
     public const byte AlertHandshakeFailure = 40;
     public const byte AlertBadCertificate = 42;
     public const byte AlertUnknownCa = 48;
     public const byte AlertAccessDenied = 49;
+    public const byte AlertMissingExtension = 109;
     public const byte AlertUnrecognizedName = 112;
     public const byte AlertCertificateRequired = 116;
     public const byte AlertNoApplicationProtocol = 120;

@@ -7,7 +7,9 @@ internal static unsafe partial class NgCrypto
 {
     public const string Library = "libngtcp2_crypto_gnutls.so.8";
     public const byte TokenMagicRetry2 = 0xb7;
+    public const byte TokenMagicRegular = 0x36;
     public const int MaxRetryToken = 256;
+    public const int MaxRegularToken = 128;
 
     [LibraryImport(Library, EntryPoint = "ngtcp2_crypto_gnutls_configure_server_session")]
     public static partial int ConfigureServerSession(nint session);
@@ -27,6 +29,14 @@ internal static unsafe partial class NgCrypto
     public static partial int VerifyRetryToken(
         NgCid* originalDcid, byte* token, nuint tokenLength, byte* secret, nuint secretLength, uint version, byte* remote,
         uint remoteLength, NgCid* dcid, ulong timeout, ulong now);
+
+    [LibraryImport(Library, EntryPoint = "ngtcp2_crypto_generate_regular_token")]
+    public static partial nint GenerateRegularToken(
+        byte* token, byte* secret, nuint secretLength, byte* remote, uint remoteLength, ulong now);
+
+    [LibraryImport(Library, EntryPoint = "ngtcp2_crypto_verify_regular_token")]
+    public static partial int VerifyRegularToken(
+        byte* token, nuint tokenLength, byte* secret, nuint secretLength, byte* remote, uint remoteLength, ulong timeout, ulong now);
 
     [LibraryImport(Library, EntryPoint = "ngtcp2_crypto_write_retry")]
     public static partial nint WriteRetry(

@@ -196,6 +196,16 @@ internal unsafe struct NgCryptoConnRef
 }
 
 [StructLayout(LayoutKind.Sequential)]
+internal struct NgMemory
+{
+    public nint UserData;
+    public nint Malloc;
+    public nint Free;
+    public nint Calloc;
+    public nint Realloc;
+}
+
+[StructLayout(LayoutKind.Sequential)]
 internal struct NgInfo
 {
     public int Age;

@@ -1,0 +1,69 @@
+using RpcNet.Transports.Ngtcp2;
+
+namespace RpcNet.Hosting;
+
+/// <summary>
+/// What only the ngtcp2 engine can do; where another engine is in use, a value other than the default is an error at start.
+/// Configuration section <c>RpcNet:Transport:Ngtcp2</c>.
+/// </summary>
+public sealed class RpcNetNgtcp2Options
+{
+    /// <summary>The congestion control of every connection.</summary>
+    /// <value>Auto (default), Cubic, Reno or Bbr.</value>
+    public Ngtcp2CongestionControl CongestionControl { get; set; }
+
+    /// <summary>When clients must prove their address by answering a Retry, which costs one round trip.</summary>
+    /// <value>UnderLoad (default), Always (unless the client brings a token from an earlier connection) or Never.</value>
+    public Ngtcp2RetryPolicy Retry { get; set; }
+
+    /// <summary>I/O threads of the listener, and again of all outgoing connections together.</summary>
+    /// <value>1 … 64; default 1.</value>
+    public int IoThreads { get; set; } = 1;
+
+    /// <summary>Whether the listener gives out session tickets, with which a client's next handshake needs no certificates.</summary>
+    /// <value>true or false; default true.</value>
+    public bool SessionTickets { get; set; } = true;
+
+    /// <summary>Bytes that a connection sends before both sides renew their keys; 0 leaves it to the cipher's limit.</summary>
+    /// <value>0, or at least 65,536; default 0.</value>
+    public long KeyUpdateBytes { get; set; }
+
+    /// <summary>Names and values of those that are not the default, by which an engine that cannot do them is refused.</summary>
+    internal IEnumerable<string> Chosen()
+    {
+        var defaults = new RpcNetNgtcp2Options();
+        if (CongestionControl != defaults.CongestionControl)
+        {
+            yield return $"{nameof(CongestionControl)} = '{CongestionControl}'";
+        }
+
+        if (Retry != defaults.Retry)
+        {
+            yield return $"{nameof(Retry)} = '{Retry}'";
+        }
+
+        if (IoThreads != defaults.IoThreads)
+        {
+            yield return $"{nameof(IoThreads)} = '{IoThreads}'";
+        }
+
+        if (SessionTickets != defaults.SessionTickets)
+        {
+            yield return $"{nameof(SessionTickets)} = '{SessionTickets}'";
+        }
+
+        if (KeyUpdateBytes != defaults.KeyUpdateBytes)
+        {
+            yield return $"{nameof(KeyUpdateBytes)} = '{KeyUpdateBytes}'";
+        }
+    }
+
+    internal Ngtcp2TransportOptions ToEngine() => new()
+    {
+        CongestionControl = CongestionControl,
+        Retry = Retry,
+        IoThreads = IoThreads,
+        SessionTickets = SessionTickets,
+        KeyUpdateBytes = KeyUpdateBytes,
+    };
+}

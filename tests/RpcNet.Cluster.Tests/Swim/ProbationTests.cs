@@ -1,0 +1,107 @@
+using RpcNet.Cluster.Swim;
+using static RpcNet.Cluster.Tests.Swim.MachineHarness;
+
+namespace RpcNet.Cluster.Tests.Swim;
+
+public class ProbationTests
+{
+    private static readonly MemberRecord A = Peer("a", 2);
+    private static readonly MemberRecord[] Others = [Peer("b", 3), Peer("c", 4), Peer("d", 5)];
+
+    private readonly MachineHarness _h = new(o => o.Phi.Enabled = true);
+    private uint _heartbeat;
+    private int _answered;
+    private ulong _incarnation = 1;
+
+    public ProbationTests()
+    {
+        _h.Start([A, .. Others]);
+        Live(seconds: 40, isSilent: false);
+    }
+
+    [Fact]
+    public void Failed_WhileItsHeartbeatsCame_IsBackAtItsFirstWord()
+    {
+        Bury();
+
+        Announce();
+
+        Assert.Equal(MemberState.Alive, _h.Entry("a").State);
+    }
+
+    [Fact]
+    public void Failed_AfterASilence_IsBackWhenItsHeartbeatsCameForHalfAMinute()
+    {
+        Live(seconds: 5, isSilent: true);
+        Bury();
+
+        Announce();
+        Assert.Equal(MemberState.Failed, _h.Entry("a").State);
+        Live(seconds: 25, isSilent: false);
+        Announce();
+        Assert.Equal(MemberState.Failed, _h.Entry("a").State);
+        Live(seconds: 7, isSilent: false);
+        Announce();
+
+        Assert.Equal(MemberState.Alive, _h.Entry("a").State);
+    }
+
+    [Fact]
+    public void Failed_InErrorButSilentSince_StaysOut()
+    {
+        Bury();
+        Live(seconds: 5, isSilent: true);
+
+        Announce();
+
+        Assert.Equal(MemberState.Failed, _h.Entry("a").State);
+    }
+
+    [Fact]
+    public void Failed_ByVerdictOfItsMonitors_StaysOutThoughHeartbeatsCame()
+    {
+        _h.Receive(Others[0], MessageKind.Gossip, updates: MemberUpdate.Accuse(MemberState.Failed, A.Identity, 1, Others[0].Id, isVerdict: true));
+
+        Announce();
+
+        Assert.Equal(MemberState.Failed, _h.Entry("a").State);
+    }
+
+    /// <summary>All accuse it and its refutation is late.</summary>
+    private void Bury()
+    {
+        foreach (var other in Others)
+        {
+            _h.Receive(other, MessageKind.Gossip, updates: MemberUpdate.Accuse(MemberState.Suspect, A.Identity, _incarnation, other.Id));
+        }
+
+        Live(seconds: 2.1, isSilent: _h.Entry("a").State == MemberState.Failed);
+        Assert.Equal(MemberState.Failed, _h.Entry("a").State);
+    }
+
+    private void Announce() =>
+        _h.Receive(A, MessageKind.Gossip, updates: MemberUpdate.Alive(Peer("a", 2, incarnation: ++_incarnation)));
+
+    /// <summary>The others answer all probes; so does <see cref="A"/>, and beats once a second, unless it is silent.</summary>
+    private void Live(double seconds, bool isSilent)
+    {
+        for (var tick = 0; tick < seconds * 10; tick++)
+        {
+            _h.Run(TimeSpan.FromSeconds(0.1));
+            for (; _answered < _h.Sent.Count; _answered++)
+            {
+                var (to, message, _) = _h.Sent[_answered];
+                var target = to.Equals(A.Address) ? A : Others.First(o => o.Address.Equals(to));
+                if (message.Kind == MessageKind.Ping && (target != A || !isSilent))
+                {
+                    _h.Receive(target, MessageKind.Ack, message.Sequence, target.Identity);
+                }
+            }
+
+            if (!isSilent && tick % 10 == 0)
+            {
+                _h.Receive(A, MessageKind.Heartbeat, ++_heartbeat);
+            }
+        }
+    }
+}
