@@ -50,7 +50,7 @@ internal sealed class Simulation
         var registries = new List<WorkerRegistry>();
         for (var i = 0; i < _clients; i++)
         {
-            var options = new WorkerRegistryOptions { MaxCallsPerWorker = int.MaxValue };
+            var options = new WorkerRegistryOptions { MaxCallsPerWorker = 1_000_000 };
             strategy.Configure(options);
             var registry = new WorkerRegistry(SubscribeAsync, static () => "a", options, null, null, _time, seed: 100 + i);
             await registry.StartAsync();

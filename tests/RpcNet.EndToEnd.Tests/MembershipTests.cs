@@ -107,9 +107,9 @@ public sealed class MembershipStarvationTests
         Assert.DoesNotContain(process.Lines(), l => l.Contains("starvation", StringComparison.Ordinal));
         if (asTheEngineAllows && RpcNet.Transports.Ngtcp2.Ngtcp2Transport.IsSupported && !RpcNet.Transports.SystemNetQuicTransport.IsSupported)
         {
-            // Ten were due. On a machine that gives this process little time some may fall away, but not the most of them.
-            Assert.All(Members, m => Assert.InRange(after[$"{m}"]["probes"] - before[$"{m}"]["probes"], 6, 12));
-            Assert.All(Members, m => Assert.InRange(after[$"{m}"]["messages.received"] - before[$"{m}"]["messages.received"], 15, 1000));
+            // Ten were due, more if the machine was slow to tell. If it gives this process little time some may fall away, but not the most.
+            Assert.All(Members, m => Assert.True(after[$"{m}"]["probes"] - before[$"{m}"]["probes"] >= 6));
+            Assert.All(Members, m => Assert.True(after[$"{m}"]["messages.received"] - before[$"{m}"]["messages.received"] >= 15));
         }
         else
         {

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
 using Microsoft.Extensions.Hosting;
@@ -16,7 +17,7 @@ namespace RpcNet.Hosting.Transports;
 /// Processes may share the file: each derives a key of its own from it by the address it listens on, since a key in use at two
 /// endpoints would let one be asked for the resets of the other (RFC 9000 section 21.11).
 /// </remarks>
-internal sealed class ResetKeyFile(RpcNetSettings settings, IHostEnvironment environment, ILoggerFactory loggers)
+internal sealed partial class ResetKeyFile(RpcNetSettings settings, IHostEnvironment environment, ILoggerFactory loggers)
 {
     private const string FileName = "rpcnet-reset.key";
     private const int Length = 32;
@@ -107,12 +108,32 @@ internal sealed class ResetKeyFile(RpcNetSettings settings, IHostEnvironment env
 
         try
         {
-            File.Move(temporary, path, overwrite: false);
+            Publish(temporary, path);
         }
         catch (IOException) when (File.Exists(path))
         {
             // Another process was faster: its key is as good.
+        }
+        finally
+        {
             File.Delete(temporary);
         }
     }
+
+    // On Unix File.Move looks and then renames, which would replace the key of a process that came between; a link does not.
+    private static void Publish(string temporary, string path)
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            File.Move(temporary, path, overwrite: false);
+        }
+        else if (Link(temporary, path) != 0)
+        {
+            throw new IOException($"link: {Marshal.GetLastPInvokeErrorMessage()}");
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "link", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static partial int Link(string existing, string added);
 }

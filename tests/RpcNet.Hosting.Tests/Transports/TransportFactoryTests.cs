@@ -67,7 +67,7 @@ public sealed class TransportFactoryTests
         Assert.Empty(new RpcNetNgtcp2Options().Chosen());
         foreach (var property in typeof(RpcNetNgtcp2Options).GetProperties())
         {
-            Assert.Equal(property.GetValue(options), engine.GetType().GetProperty(property.Name)!.GetValue(engine));
+            Assert.Equal($"{property.GetValue(options)}", $"{engine.GetType().GetProperty(property.Name)!.GetValue(engine)}");
         }
     }
 
