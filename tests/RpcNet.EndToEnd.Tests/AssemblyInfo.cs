@@ -1,0 +1,2 @@
+// Each test starts processes of its own, which would take the time that another's failure detectors count on.
+[assembly: CollectionBehavior(DisableTestParallelization = true)]
