@@ -103,11 +103,7 @@ internal sealed class WorkerPoolMonitor(WorkerRegistry registry, TimeProvider ti
             foreach (var worker in workers)
             {
                 logger.LogInformation(
-                    "   - {Label} at {Address} ({Connections} connections, {Calls} calls in flight)",
-                    worker.Label,
-                    worker.Address,
-                    worker.OpenConnections,
-                    worker.InFlight);
+                    "   - {Label} at {Address} ({Connections} connections)", worker.Label, worker.Address, worker.ActiveConnections);
             }
         }
     }
