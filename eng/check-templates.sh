@@ -46,7 +46,7 @@ CONFIG
 for template in service cluster; do
   (
     mkdir "$work/my-$template" && cd "$work/my-$template"
-    dotnet new "rpcnet-$template" -n "My.$template" -o . --RpcNetVersion "$version" --no-restore "${hive[@]}" >/dev/null
+    dotnet new "rpcnet-$template" -n "My.$template" -o . --RpcNetVersion "$version" "${hive[@]}" >/dev/null
     grep -rq 'RPCNET_VERSION\|RpcNetService1\|RpcNetCluster1' --include=* . && fail "a placeholder is left in rpcnet-$template"
     dotnet build -warnaserror --nologo -v:quiet >"$work/build.log" 2>&1 || fail "rpcnet-$template does not build" "$work/build.log"
   )

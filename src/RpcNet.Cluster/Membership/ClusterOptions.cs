@@ -107,7 +107,7 @@ public sealed class ClusterOptions
     /// <value>512 … 65,536 and at least MaxTagBytes + 512; default 1,400.</value>
     public int MaxMessageBytes { get; set; } = 1400;
 
-    /// <summary>How long <see cref="IClusterMembership.LeaveAsync"/> may take.</summary>
+    /// <summary>How long a leave may take before the node goes without it.</summary>
     /// <value>0 … 1 min; default 3 s.</value>
     public TimeSpan LeaveTimeout { get; set; } = TimeSpan.FromSeconds(3);
 

@@ -17,9 +17,12 @@ public sealed class ClusterTests
     [Fact(Timeout = 60_000)]
     public async Task Members_SeeEachOtherAndTheWorker_AndALeaveIsNoFailure()
     {
-        await using var director = await StartAsync("director");
+        // A suspicion takes four probe intervals at least: a thread pool that other tests keep busy fails nobody here.
+        (string, string) patience = ("RpcNet:Cluster:ProbeInterval", "00:00:05");
+        (string, string) goodbye = ("RpcNet:Cluster:LeaveTimeout", "00:00:30");
+        await using var director = await StartAsync("director", patience);
         var membership = director.Services.GetRequiredService<IClusterMembership>();
-        await using var worker = await StartAsync("worker", ("RpcNet:Cluster:Seeds:0", director.EndPoint!.ToString()));
+        await using var worker = await StartAsync("worker", ("RpcNet:Cluster:Seeds:0", director.EndPoint!.ToString()), patience, goodbye);
         await membership.WaitForAsync(members => members.Length == 2, TestContext.Current.CancellationToken);
         var registry = director.Services.GetRequiredService<WorkerRegistry>();
         await Eventually.TrueAsync(() => registry.Workers is [{ Label: "worker", State: WorkerState.Ready }], "the worker is in the registry");
