@@ -6,7 +6,7 @@ using RpcNetService1;
 var builder = Host.CreateApplicationBuilder(args);
 if (builder.Configuration["call"] is { } name)
 {
-    builder.Services.AddRpcClient<IGreeter>();
+    builder.Services.AddRpcClient<IGreeter>(o => o.Address ??= builder.Configuration["RpcNet:Listen:Address"]);
     using var client = builder.Build();
     var greeting = await client.Services.GetRequiredService<IGreeter>().GreetAsync(name);
     Console.WriteLine($"{greeting.Text} (after {greeting.Before} others)");
