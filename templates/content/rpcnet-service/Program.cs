@@ -8,8 +8,10 @@ if (builder.Configuration["call"] is { } name)
 {
     builder.Services.AddRpcClient<IGreeter>(o => o.Address ??= builder.Configuration["RpcNet:Listen:Address"]);
     using var client = builder.Build();
+    await client.StartAsync();
     var greeting = await client.Services.GetRequiredService<IGreeter>().GreetAsync(name);
     Console.WriteLine($"{greeting.Text} (after {greeting.Before} others)");
+    await client.StopAsync();
     return 0;
 }
 
