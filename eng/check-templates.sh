@@ -23,7 +23,7 @@ VERSION_SUFFIX=$suffix ./eng/pack.sh "$work/packages" >"$work/pack.log" 2>&1 || 
 fail() { echo "check-templates: $1" >&2; shift; (($#)) && tail -n 30 "$@" >&2; exit 1; }
 expect() { # FILE SECONDS TEXT
   local limit=$((SECONDS + $2))
-  until grep -q -F -- "$3" "$1"; do
+  until grep -q -s -F -- "$3" "$1"; do
     ((SECONDS < limit)) || fail "\"$3\" did not come" "$1"
     sleep 0.1
   done
