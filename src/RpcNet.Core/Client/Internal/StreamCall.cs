@@ -320,7 +320,10 @@ internal sealed class StreamCall : IAsyncDisposable
         _completed = true;
         var extension = ResponseReader.ReadExtension(frame.Extension);
         _setup.Deliver(extension);
-        return Faults.ToException(frame.Header, extension);
+        var fault = Faults.ToException(frame.Header, extension);
+
+        // The answer to this side's own giving up, which overtook it.
+        return fault.Status == RpcStatusCode.Cancelled && _deadline is { IsCancellationRequested: true } ? Faults.DeadlineExceeded(_method) : fault;
     }
 
     /// <summary>The server reset the stream: its code stands for the FAULT that it could not send.</summary>
