@@ -291,7 +291,7 @@ internal sealed partial class ChannelConnection(
         TransportException { Error: TransportError.ApplicationProtocolMismatch } =>
             $"it does not speak '{RpcProtocol.Alpn}' ({e.Message})",
         TransportException t => Faults.Describe(t),
-        _ => e.Message,
+        _ => e.Message.TrimEnd('.'),
     };
 
     private void BackOff(RpcFaultException failure)
