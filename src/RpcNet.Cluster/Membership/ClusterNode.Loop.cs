@@ -82,7 +82,7 @@ public sealed partial class ClusterNode
             // A defect: without its loop the node would look alive here and dead to all others, so it stops answering for good.
             ClusterLog.LoopFailed(_logger, e);
             _mailbox.Writer.TryComplete(e);
-            _left.TrySetResult();
+            _left.TrySetResult(false);
         }
 
         while (reader.TryRead(out var rest))

@@ -31,7 +31,7 @@ public sealed partial class ClusterNode : IClusterMembership, IAsyncDisposable
     private readonly Channel<Input> _mailbox = Channel.CreateUnbounded<Input>(new UnboundedChannelOptions { SingleReader = true });
     private readonly CancellationTokenSource _stop = new();
     private readonly TaskCompletionSource _seedAnswered = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly TaskCompletionSource _left = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<bool> _left = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _lifeLock = new();
     private readonly Lock _machineLock = new();
 
@@ -283,9 +283,14 @@ public sealed partial class ClusterNode : IClusterMembership, IAsyncDisposable
         using var deadline = new Deadline(_options.LeaveTimeout, _time, cancellationToken);
         try
         {
-            await _left.Task.WaitAsync(deadline.Token).ConfigureAwait(false);
-            await _connections.FlushAsync().WaitAsync(deadline.Token).ConfigureAwait(false);
-            ClusterLog.LeftCluster(_logger, _options.ClusterName);
+            if (await _left.Task.WaitAsync(deadline.Token).ConfigureAwait(false))
+            {
+                ClusterLog.LeftCluster(_logger, _options.ClusterName);
+            }
+            else
+            {
+                ClusterLog.LeaveTimedOut(_logger);
+            }
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
@@ -319,7 +324,7 @@ public sealed partial class ClusterNode : IClusterMembership, IAsyncDisposable
         await _resolving.ConfigureAwait(false);
         await _connections.CloseAsync().ConfigureAwait(false);
         _hub.Close();
-        _left.TrySetResult();
+        _left.TrySetResult(false);
         _seedAnswered.TrySetException(new ObjectDisposedException(nameof(ClusterNode)));
         _ = _seedAnswered.Task.Exception;
         _thread?.Stop();

@@ -129,14 +129,6 @@ internal sealed class GossipConnections
         }
     }
 
-    public Task FlushAsync()
-    {
-        lock (_lock)
-        {
-            return Task.WhenAll(_peers.Values.Select(static p => p.FlushAsync()));
-        }
-    }
-
     public async Task CloseAsync()
     {
         Task[] closing;

@@ -66,15 +66,6 @@ internal sealed class GossipPeer
         }
     }
 
-    /// <summary>Completes when everything queued before has been handed to the connection or dropped.</summary>
-    public Task FlushAsync()
-    {
-        lock (_lock)
-        {
-            return _pump;
-        }
-    }
-
     public async Task CloseAsync()
     {
         ITransportConnection? connection;
