@@ -50,11 +50,13 @@ public sealed partial class ClusterSimulation
         if (options.ConvergedStart)
         {
             var records = _nodes.Select(n => n.Machine.Local).ToArray();
+            var view = new CommonView(records);
             foreach (var node in _nodes)
             {
-                node.Machine.Preload(records, Now);
-                _checker?.Preloaded(node);
+                node.Machine.Preload(view, Now);
             }
+
+            _checker?.Preloaded(records);
         }
 
         foreach (var node in _nodes)
