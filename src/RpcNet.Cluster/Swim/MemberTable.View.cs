@@ -68,6 +68,16 @@ internal sealed partial class MemberTable
         return null;
     }
 
+    /// <summary>The records of the live rows.</summary>
+    public IEnumerable<MemberRecord> LiveRecords()
+    {
+        for (var i = 0; i < _live.Count; i++)
+        {
+            var number = _live.Numbers[i];
+            yield return number < _viewCount && !_ownRows.ContainsKey(number) ? _view![number] : this[number].Record!;
+        }
+    }
+
     /// <summary>The live rows that are in one of these parts of the table, by their place on the ring.</summary>
     public IEnumerable<MemberEntry> LiveWhere(Predicate<ulong> ringHash)
     {

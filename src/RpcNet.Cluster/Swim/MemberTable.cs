@@ -38,6 +38,9 @@ internal sealed partial class MemberTable
     /// <summary>Grows when a row enters or leaves the list of the living.</summary>
     public long Version { get; private set; }
 
+    /// <summary>Who entered and left the list of the living since a mark.</summary>
+    public LiveChanges Changes { get; } = new();
+
     /// <summary>The row of this number.</summary>
     public MemberEntry this[int number] => number < _viewCount ? OwnRowOf(number)! : _rows[number - _viewCount]!;
 
@@ -187,6 +190,7 @@ internal sealed partial class MemberTable
         }
 
         Fingerprint ^= entry.Record!.Fingerprint;
+        Changes.Enter(entry.Id);
         AttachLive(entry.Number);
     }
 
@@ -209,6 +213,7 @@ internal sealed partial class MemberTable
         }
 
         Version++;
+        Changes.Leave(entry.Record!);
         var hole = _live.IndexOf(entry);
         if (hole < _cursor)
         {
