@@ -22,13 +22,9 @@ internal sealed partial class SwimMachine
         }
 
         NoticePause(now);
-        foreach (var entry in _table.Live)
+        if (_table.FindLive(address) is { } entry)
         {
-            if (entry.Record!.Address.Equals(address))
-            {
-                ProbeAtOnce(now, entry);
-                return;
-            }
+            ProbeAtOnce(now, entry);
         }
     }
 

@@ -144,7 +144,7 @@ internal sealed partial class SwimMachine
 
     private void Complain(TimeSpan now, MemberEntry subject)
     {
-        Nearest(subject.Record!.RingHash, forwards: true, _panel, subject);
+        _table.Nearest(subject.Record!.RingHash, forwards: true, _options.Phi.Monitors, _panel, subject);
         var complaint = New(MessageKind.Complaint, target: subject.Identity);
         foreach (var monitor in _panel)
         {

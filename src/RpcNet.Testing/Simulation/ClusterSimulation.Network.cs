@@ -69,10 +69,10 @@ public sealed partial class ClusterSimulation
             delay += least + ((most - least) * _random.NextDouble());
         }
 
-        Enqueue(Now + delay, new Happening(HappeningKind.Deliver, target, message, null, target.Starts));
+        Enqueue(HappeningKind.Deliver, Now + delay, target, message);
         if (Network.Duplication > 0 && _random.NextDouble() < Network.Duplication)
         {
-            Enqueue(Now + (2 * delay), new Happening(HappeningKind.Deliver, target, message, null, target.Starts));
+            Enqueue(HappeningKind.Deliver, Now + (2 * delay), target, message);
         }
     }
 }
