@@ -102,6 +102,11 @@ internal sealed partial class SwimMachine
 
     private void OnAck(TimeSpan now, SwimMessage message)
     {
+        if (ConfirmFarewell(message))
+        {
+            return;
+        }
+
         if (_probes.TryGetValue(message.Sequence, out var probe) && message.Target == new NodeIdentity(probe.Target.Id, probe.Generation))
         {
             // A late or relayed answer says that the target lives; whether the local node is healthy was judged at the timeout.

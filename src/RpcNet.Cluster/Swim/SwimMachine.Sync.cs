@@ -140,7 +140,7 @@ internal sealed partial class SwimMachine
     /// <summary>Tries one member that is held for dead: after a partition somebody has to.</summary>
     private void Reconnect(TimeSpan now)
     {
-        _nextReconnect = now + Around(_options.ReconnectInterval);
+        _nextReconnect = now + Around(_options.ReconnectInterval * Math.Max(1, LiveCount / 32.0));
         if (_phase != Phase.Running || IsConflicted || _table.Dead.Count == 0)
         {
             return;

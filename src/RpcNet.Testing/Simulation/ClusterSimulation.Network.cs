@@ -38,8 +38,9 @@ public sealed partial class ClusterSimulation
         from.BytesThisSecond += size;
         from.SentMessages++;
         _checker?.Sent(from, message, size);
-        from.Connections?.Use(to, Now);
-        if (!_byAddress.TryGetValue(to, out var target)
+        _byAddress.TryGetValue(to, out var target);
+        from.Connections?.Use(to, from.Address, target?.Connections, Now);
+        if (target is null
             || !target.IsRunning
             || target.Group != from.Group
             || (_cuts.Count > 0 && _cuts.Contains((from.Index, target.Index)))
