@@ -80,7 +80,7 @@ public class MemberTableTests
         shared.StartFrom(new CommonView(records), local.Id, TimeSpan.Zero);
         var own = Fill(records.Where(r => r != local), seed);
         var next = records.Length;
-        for (var step = 0; step < 2000; step++)
+        for (var step = 0; step < 800; step++)
         {
             var host = random.Next(1, 250);
             switch (random.Next(6))
