@@ -74,26 +74,20 @@ internal sealed unsafe partial class Connection
         }
         finally
         {
+            certificate?.Dispose();
             foreach (var intermediate in intermediates)
             {
                 intermediate.Dispose();
             }
         }
 
-        if (rejection is not null)
-        {
-            certificate?.Dispose();
-            certificate = null;
-        }
-
-        _loop.Post(() => OnJudged(certificate, rejection, alert));
+        _loop.Post(() => OnJudged(chain[0], rejection, alert));
     }
 
-    private void OnJudged(X509Certificate2? certificate, string? rejection, byte alert)
+    private void OnJudged(byte[]? certificate, string? rejection, byte alert)
     {
         if (_state != ConnectionState.Judging)
         {
-            certificate?.Dispose();
             return;
         }
 
@@ -106,7 +100,7 @@ internal sealed unsafe partial class Connection
             return;
         }
 
-        RemoteCertificate = certificate;
+        _peerCertificate = certificate;
         _judged = true;
         if (IsServer)
         {
@@ -156,6 +150,7 @@ internal sealed unsafe partial class Connection
         {
             NgApi.SetTlsHandle(Native, 0);
             session.Free();
+            _tls = null;
         }
     }
 
