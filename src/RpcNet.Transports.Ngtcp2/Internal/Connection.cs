@@ -129,6 +129,9 @@ internal sealed partial class Connection : TimerEntry, ITransportConnection
         }
     }
 
+    /// <summary>Streams that wait for the peer's windows or for less in flight. Loop's thread.</summary>
+    public int StreamsPutAside => _blocked.Count + _capped.Count;
+
     /// <summary>Whether it is neither closed nor closing. Loop's thread.</summary>
     public bool IsLive => _state < ConnectionState.Closing;
 
@@ -196,6 +199,11 @@ internal sealed partial class Connection : TimerEntry, ITransportConnection
         // In this order: a stream that asks for something was queued to be opened before it asked.
         var requests = TakeStreamRequests();
         OpenRequestedStreams();
+        if (_state >= ConnectionState.Closing)
+        {
+            return;
+        }
+
         GrantConnectionCredit();
         ProcessStreamRequests(requests);
         _loop.ScheduleWrite(this);

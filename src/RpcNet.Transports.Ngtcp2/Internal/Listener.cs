@@ -47,6 +47,9 @@ internal sealed class Listener : ITransportListener
     /// <summary>Handshakes under way, as of about now.</summary>
     public int HalfOpen => _shards.Sum(static shard => shard.HalfOpen);
 
+    /// <summary>The sockets that share the address.</summary>
+    public IReadOnlyList<ListenerPort> Ports => _group.Ports;
+
     /// <summary>Packets that arrived on another thread than their connection's.</summary>
     public long HandedOn => _group.Ports.Sum(static port => port.HandedOn);
 
