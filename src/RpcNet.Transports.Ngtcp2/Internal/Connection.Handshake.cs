@@ -19,9 +19,38 @@ internal sealed unsafe partial class Connection
     private void OnHandshakeCompleted()
     {
         _state = ConnectionState.Judging;
+        if (IsServer && EarlyData == EarlyData.Accepted)
+        {
+            // Its identity was judged at the hello, or is being so.
+            if (_judged)
+            {
+                OnAccepted();
+            }
+            else
+            {
+                _loop.SetTimer(this, ulong.MaxValue);
+            }
+
+            return;
+        }
+
         ApplicationProtocol = _tls!.ApplicationProtocol();
         IsResumed = _tls.IsResumed;
-        var chain = _tls.PeerCertificates();
+        if (EarlyData == EarlyData.Rejected)
+        {
+            RestartStreams();
+            if (_state != ConnectionState.Judging)
+            {
+                return;
+            }
+        }
+
+        BeginJudging();
+    }
+
+    private void BeginJudging()
+    {
+        var chain = _tls!.PeerCertificates();
         if (chain.Length == 0)
         {
             // A resumed session may have been begun under another rule.
@@ -30,18 +59,26 @@ internal sealed unsafe partial class Connection
             return;
         }
 
-        // Without this a timer of libngtcp2 would come due again and again while nothing may be written.
-        _loop.SetTimer(this, ulong.MaxValue);
+        if (_state == ConnectionState.Judging)
+        {
+            // Without this a timer of libngtcp2 would come due again and again while nothing may be written.
+            _loop.SetTimer(this, ulong.MaxValue);
+        }
+
         ThreadPool.UnsafeQueueUserWorkItem(
-            static state => state.Connection.Judge(state.Chain), (Connection: this, Chain: chain), preferLocal: false);
+            static state =>
+            {
+                var (certificate, rejection) = state.Connection.JudgeChain(state.Chain);
+                state.Connection._loop.Post(() => state.Connection.OnJudged(certificate, rejection, QuicError.AlertBadCertificate));
+            },
+            (Connection: this, Chain: chain), preferLocal: false);
     }
 
     // On the thread pool: chain building may take long and may block.
-    private void Judge(byte[][] chain)
+    private (X509Certificate2? Certificate, string? Rejection) JudgeChain(byte[][] chain)
     {
         X509Certificate2? certificate = null;
         string? rejection;
-        var alert = QuicError.AlertBadCertificate;
         var intermediates = new List<X509Certificate2>();
         try
         {
@@ -86,12 +123,12 @@ internal sealed unsafe partial class Connection
             certificate = null;
         }
 
-        _loop.Post(() => OnJudged(certificate, rejection, alert));
+        return (certificate, rejection);
     }
 
     private void OnJudged(X509Certificate2? certificate, string? rejection, byte alert)
     {
-        if (_state != ConnectionState.Judging)
+        if (_state is not (ConnectionState.Judging or ConnectionState.Handshaking))
         {
             certificate?.Dispose();
             return;
@@ -108,12 +145,25 @@ internal sealed unsafe partial class Connection
 
         RemoteCertificate = certificate;
         _judged = true;
+        if (_state == ConnectionState.Handshaking)
+        {
+            HandOutEarly();
+            return;
+        }
+
+        OnAccepted();
+    }
+
+    // TLS is done, and this side accepts the peer.
+    private void OnAccepted()
+    {
         if (IsServer)
         {
             EaseReturn();
             ReleaseTls();
         }
 
+        ReleaseHeldStreams();
         _loop.ScheduleWrite(this);
         Establish();
     }
@@ -134,19 +184,22 @@ internal sealed unsafe partial class Connection
             _owner.OnHandshakeEnded();
         }
 
-        if (!_owner.OnEstablished(this))
+        if (!_handedOut && !_owner.OnEstablished(this))
         {
             _established = false;
-            CloseLocally(
-                new TransportException(TransportError.ConnectionRefused, "The listener's backlog is full."),
-                QuicError.ConnectionRefused,
-                application: false);
+            Refuse();
             return;
         }
 
         _ready.TrySetResult();
+        _earlyReady?.TrySetResult();
         _loop.ScheduleWrite(this);
     }
+
+    private void Refuse() => CloseLocally(
+        new TransportException(TransportError.ConnectionRefused, "The listener's backlog is full."),
+        QuicError.ConnectionRefused,
+        application: false);
 
     // The session has done its part: packets are protected without it. Not within
     // a callback.
