@@ -184,6 +184,8 @@ internal sealed unsafe partial class Connection
             _owner.OnHandshakeEnded();
         }
 
+        // Ahead of the application, which looks at it.
+        _ready.TrySetResult();
         if (!_handedOut && !_owner.OnEstablished(this))
         {
             _established = false;
@@ -191,7 +193,6 @@ internal sealed unsafe partial class Connection
             return;
         }
 
-        _ready.TrySetResult();
         _earlyReady?.TrySetResult();
         _loop.ScheduleWrite(this);
     }
