@@ -50,8 +50,7 @@ internal sealed unsafe partial class Connection
 
         EarlyData = EarlyData.Offered;
         _earlyReady = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        _bidirectional.Extend((long)NgApi.GetStreamsBidirectionalLeft(Native));
-        _unidirectional.Extend((long)NgApi.GetStreamsUnidirectionalLeft(Native));
+        AllowStreams();
         ThreadPool.UnsafeQueueUserWorkItem(
             static state =>
             {
@@ -60,6 +59,13 @@ internal sealed unsafe partial class Connection
                 state.Connection._loop.Post(() => state.Connection.OnRememberedJudged(rejection is null));
             },
             (Connection: this, parameters.Chain), preferLocal: false);
+    }
+
+    // libngtcp2 tells of the peer's limits when the handshake is complete.
+    private void AllowStreams()
+    {
+        _bidirectional.Extend((long)NgApi.GetStreamsBidirectionalLeft(Native));
+        _unidirectional.Extend((long)NgApi.GetStreamsUnidirectionalLeft(Native));
     }
 
     // A server whose certificate is no longer trusted gets nothing but a handshake, which then fails.
@@ -150,6 +156,7 @@ internal sealed unsafe partial class Connection
     private void HandOutEarly()
     {
         _handedOut = true;
+        AllowStreams();
         if (!_owner.OnEstablished(this))
         {
             Refuse();

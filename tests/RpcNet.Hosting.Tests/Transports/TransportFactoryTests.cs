@@ -58,6 +58,7 @@ public sealed class TransportFactoryTests
             Retry = RpcNet.Transports.Ngtcp2.Ngtcp2RetryPolicy.Never,
             IoThreads = 3,
             SessionTickets = false,
+            AcceptEarlyData = true,
             KeyUpdateBytes = 1 << 20,
         };
 

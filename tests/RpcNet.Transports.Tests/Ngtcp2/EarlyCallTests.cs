@@ -44,13 +44,14 @@ public sealed class EarlyCallTests
         Assert.Equal("wrote more", await channel.InvokeUnaryAsync(s_write, "more", null, default).AsTask().WaitAsync(s_limit));
         Assert.True(channel.IsReady);
         Assert.Equal(1, setup.Service.Count("again"));
-        Assert.Contains(setup.Log.Lines, static l => l.Contains("early data: Accepted", StringComparison.Ordinal));
+        Assert.Contains(setup.Log.Written, static l => l.Contains("early data: Accepted", StringComparison.Ordinal));
     }
 
     [Fact]
     public async Task Call_NotReplayable_IsNeverSentEarly()
     {
         await using var setup = await Setup.StartAsync();
+        using var held = new HeldCalls();
         await setup.EarnTicketAsync();
         setup.Tap.HoldAnswers();
         await using var channel = setup.Channel();
@@ -59,11 +60,11 @@ public sealed class EarlyCallTests
         var read = channel.InvokeUnaryAsync(s_read, "read", null, default).AsTask();
         await setup.Service.Entered("read").WaitAsync(s_limit);
 
-        // What the client could send, it has sent: the read came on the same connection, and later.
         Assert.Equal(0, setup.Service.Count("write"));
         setup.Tap.ReleaseAnswers();
         Assert.Equal(["wrote write", "read read"], await Task.WhenAll(write, read).WaitAsync(s_limit));
         Assert.Equal(1, setup.Service.Count("write"));
+        Assert.Equal(0, held.Count);
     }
 
     [Fact]
@@ -83,7 +84,7 @@ public sealed class EarlyCallTests
     public async Task Call_EarlyAndNotMarkedAtTheServer_IsHeldUntilTheHandshakeIsComplete()
     {
         await using var setup = await Setup.StartAsync();
-        using var held = new Held();
+        using var held = new HeldCalls();
         await setup.EarnTicketAsync();
         setup.Tap.HoldAnswers();
         await using var channel = setup.Channel();
@@ -108,7 +109,7 @@ public sealed class EarlyCallTests
         Assert.Equal("read again", await channel.InvokeUnaryAsync(s_read, "again", null, default).AsTask().WaitAsync(s_limit));
 
         Assert.Equal(1, setup.Service.Count("again"));
-        Assert.Contains(setup.Log.Lines, static l => l.Contains("early data: Rejected", StringComparison.Ordinal));
+        Assert.Contains(setup.Log.Written, static l => l.Contains("early data: Rejected", StringComparison.Ordinal));
         Assert.Equal("wrote more", await channel.InvokeUnaryAsync(s_write, "more", null, default).AsTask().WaitAsync(s_limit));
     }
 
@@ -125,7 +126,7 @@ public sealed class EarlyCallTests
         Assert.Equal("read again", await channel.InvokeUnaryAsync(s_read, "again", null, default).AsTask().WaitAsync(s_limit));
 
         Assert.Equal(1, setup.Service.Count("again"));
-        Assert.Contains(setup.Log.Lines, static l => l.Contains("early data: Rejected", StringComparison.Ordinal));
+        Assert.Contains(setup.Log.Written, static l => l.Contains("early data: Rejected", StringComparison.Ordinal));
         Assert.Equal(0, setup.AcceptedEarlyData);
     }
 
@@ -161,7 +162,7 @@ public sealed class EarlyCallTests
     public async Task FirstFlight_Replayed_IsNotDispatchedAgain()
     {
         await using var setup = await Setup.StartAsync();
-        var flight = await setup.RecordFlightAsync();
+        var flight = await setup.RecordFlightAsync(arrives: true);
         Assert.Equal(1, setup.AcceptedEarlyData);
 
         await UdpTap.ReplayAsync(flight, setup.Address, new CancellationTokenSource(s_limit).Token);
@@ -264,9 +265,57 @@ public sealed class EarlyCallTests
             EarlyData = true,
         };
 
-        var e = Assert.Throws<NotSupportedException>(() => new RpcChannel(new SystemNetQuic.SystemNetQuicTransport(), options));
+        var e = Assert.Throws<NotSupportedException>(() => new RpcChannel(new SystemNetQuicTransport(), options));
 
         Assert.Contains("SystemNetQuic", e.Message, StringComparison.Ordinal);
+    }
+
+    private static async Task WaitUntilAsync(Func<bool> condition)
+    {
+        using var limit = new CancellationTokenSource(s_limit);
+        while (!condition())
+        {
+            await Task.Delay(10, limit.Token);
+        }
+    }
+
+    // Whether a datagram has a 0-RTT packet in it (RFC 9000 section 17.2.3), alone or behind an Initial packet.
+    private static bool IsEarly(byte[] datagram)
+    {
+        var rest = datagram.AsSpan();
+        while (rest.Length > 7 && (rest[0] & 0x80) != 0)
+        {
+            var type = (rest[0] >> 4) & 3;
+            if (type == 1)
+            {
+                return true;
+            }
+
+            var at = 5 + 1 + rest[5];
+            at += 1 + rest[at];
+            if (type == 0)
+            {
+                var token = ReadVarInt(rest, ref at);
+                at += (int)token;
+            }
+
+            var length = ReadVarInt(rest, ref at);
+            rest = rest[Math.Min(rest.Length, at + (int)length)..];
+        }
+
+        return false;
+    }
+
+    private static long ReadVarInt(ReadOnlySpan<byte> bytes, ref int at)
+    {
+        var length = 1 << (bytes[at] >> 6);
+        long value = bytes[at++] & 0x3f;
+        for (var i = 1; i < length; i++)
+        {
+            value = (value << 8) | bytes[at++];
+        }
+
+        return value;
     }
 
     private static RpcUnaryMethod<string, string> Method(string name, bool replayable) => new(
@@ -301,6 +350,67 @@ public sealed class EarlyCallTests
             _entered.GetOrAdd(request, static _ => new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
     }
 
+    /// <summary>Counts the early calls that servers hold until the handshake is complete.</summary>
+    private sealed class HeldCalls : IDisposable
+    {
+        private readonly MeterListener _meters = new();
+        private readonly TaskCompletionSource _one = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private int _count;
+
+        public HeldCalls()
+        {
+            _meters.InstrumentPublished = static (instrument, listener) =>
+            {
+                if (instrument.Name == "rpcnet.server.early_calls")
+                {
+                    listener.EnableMeasurementEvents(instrument);
+                }
+            };
+            _meters.SetMeasurementEventCallback<long>((_, value, tags, _) =>
+            {
+                foreach (var tag in tags)
+                {
+                    if (tag is { Key: "rpcnet.early_call.outcome", Value: "held" })
+                    {
+                        Interlocked.Add(ref _count, (int)value);
+                        _one.TrySetResult();
+                    }
+                }
+            });
+            _meters.Start();
+        }
+
+        public int Count => Volatile.Read(ref _count);
+
+        public Task One => _one.Task;
+
+        public void Dispose() => _meters.Dispose();
+    }
+
+    private sealed class Lines : ILoggerFactory, ILogger
+    {
+        public ConcurrentQueue<string> Written { get; } = new();
+
+        public ILogger CreateLogger(string categoryName) => this;
+
+        public void AddProvider(ILoggerProvider provider)
+        {
+        }
+
+        public void Dispose()
+        {
+        }
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+            Written.Enqueue(formatter(state, exception));
+    }
+
     /// <summary>A server behind a tap, and the transport of its clients.</summary>
     private sealed class Setup : IAsyncDisposable
     {
@@ -332,7 +442,7 @@ public sealed class EarlyCallTests
 
         /// <summary>First flights that the server took early data of.</summary>
         public int AcceptedEarlyData =>
-            ServerLog.Lines.Count(static l => l.Contains("sends early data, and its ticket allows it", StringComparison.Ordinal));
+            ServerLog.Written.Count(static l => l.Contains("sends early data, and its ticket allows it", StringComparison.Ordinal));
 
         public static async Task<Setup> StartAsync(
             ClientCertificateMode mode = ClientCertificateMode.None,
@@ -351,7 +461,7 @@ public sealed class EarlyCallTests
             var address = Address;
             await _listener.DisposeAsync();
             Server = new RpcServer(Service.Map(), new RpcServerOptions());
-            ServerLog.Lines.Clear();
+            ServerLog.Written.Clear();
             await ListenAsync(address, engine);
         }
 
@@ -375,10 +485,13 @@ public sealed class EarlyCallTests
         {
             await using var channel = Channel(validate: validate);
             await channel.InvokeUnaryAsync(s_read, "first", null, default).AsTask().WaitAsync(s_limit);
+            await channel.DisposeAsync();
+            await WaitUntilAsync(() => Server.Connections == 0);
         }
 
         /// <summary>What a client sends before it has heard of the server, with a call in it.</summary>
-        public async Task<byte[][]> RecordFlightAsync(bool arrives = true)
+        /// <param name="arrives">Whether the server gets it, and answers the call; otherwise the client gives up unheard.</param>
+        public async Task<byte[][]> RecordFlightAsync(bool arrives)
         {
             await EarnTicketAsync();
             Tap.Forget();
@@ -387,25 +500,22 @@ public sealed class EarlyCallTests
             await using var channel = Channel();
             using var cancellation = new CancellationTokenSource();
             var call = channel.InvokeUnaryAsync(s_read, "recorded", null, cancellation.Token).AsTask();
+            await (arrives ? Service.Entered("recorded").WaitAsync(s_limit) : WaitUntilAsync(() => Tap.Recorded.Any(IsEarly)));
+            var flight = Tap.Recorded;
+            Assert.Contains(flight, IsEarly);
             if (arrives)
             {
-                await Service.Entered("recorded").WaitAsync(s_limit);
+                Tap.ReleaseAnswers();
+                await call.WaitAsync(s_limit);
             }
             else
             {
-                await WaitUntilAsync(() => Tap.Recorded.Any(IsEarly));
+                await cancellation.CancelAsync();
+                await Assert.ThrowsAnyAsync<OperationCanceledException>(() => call.WaitAsync(s_limit));
             }
 
-            // The client goes without a word: what it would say at its end is no part of the flight.
-            var flight = Tap.Recorded;
-            Tap.DropRequests();
-            await cancellation.CancelAsync();
-            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => call.WaitAsync(s_limit));
             await channel.DisposeAsync();
-            Assert.Contains(flight, IsEarly);
-
-            // Otherwise a replay would be a late packet of a connection that the server still knows.
-            await _listener.DisposeAsync();
+            await WaitUntilAsync(() => Server.Connections == 0);
             return flight;
         }
 

@@ -88,12 +88,18 @@ internal sealed class UdpTap : IAsyncDisposable
     public static async Task ReplayAsync(IEnumerable<byte[]> datagrams, IPEndPoint server, CancellationToken cancellationToken)
     {
         using var socket = Bind();
-        foreach (var datagram in datagrams)
+        var answer = socket.ReceiveFromAsync(new byte[65536], server, cancellationToken).AsTask();
+        do
         {
-            await socket.SendToAsync(datagram, server, cancellationToken);
+            // Again while the server still takes it for late packets of the connection that it was recorded from.
+            foreach (var datagram in datagrams)
+            {
+                await socket.SendToAsync(datagram, server, cancellationToken);
+            }
         }
+        while (await Task.WhenAny(answer, Task.Delay(200, cancellationToken)) != answer);
 
-        await socket.ReceiveFromAsync(new byte[65536], server, cancellationToken);
+        await answer;
     }
 
     public async ValueTask DisposeAsync()
