@@ -139,7 +139,6 @@ internal sealed unsafe partial class Connection
         EarlyData = EarlyData.Accepted;
         ApplicationProtocol = _tls!.ApplicationProtocol();
         IsResumed = _tls.IsResumed;
-        Ngtcp2Log.EarlyDataAccepted(_loop.Logger, RemoteEndPoint);
         if (ApplicationProtocol != _tls.EarlyProtocol)
         {
             // RFC 8446 section 4.2.10: what a ticket allows is of its own protocol.
@@ -149,6 +148,7 @@ internal sealed unsafe partial class Connection
             return;
         }
 
+        Ngtcp2Log.EarlyDataAccepted(_loop.Logger, RemoteEndPoint);
         BeginJudging();
     }
 

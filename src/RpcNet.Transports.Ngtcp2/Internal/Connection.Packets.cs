@@ -82,7 +82,7 @@ internal sealed unsafe partial class Connection
             {
                 OnHandshakeCompleted();
             }
-            else if (EarlyData == EarlyData.None && _tls is { TookEarlyTicket: true, HasEarlyData: true })
+            else if (EarlyData == EarlyData.None && _tls is { EarlyProtocol: not null, HasEarlyData: true })
             {
                 OnEarlyDataAccepted();
             }

@@ -19,23 +19,30 @@ internal sealed unsafe partial class TlsSession
     [ThreadStatic]
     private static TlsSession? t_hello;
 
-    private EarlyTickets? _earlyTickets;
-    private byte[]? _offeredTicket;
-    private uint _offeredAge;
+    private EarlyOffer? _offer;
     private bool _ticketAllowsEarlyData;
+
+    // What a client brings along; only on a listener that takes early data.
+    private sealed class EarlyOffer(EarlyTickets tickets)
+    {
+        public EarlyTickets Tickets => tickets;
+
+        public byte[]? Ticket { get; set; }
+
+        public uint ObfuscatedAge { get; set; }
+
+        public SslApplicationProtocol? Protocol { get; set; }
+    }
 
     /// <summary>Whether the server took early data. On a client meaningful when the handshake is complete.</summary>
     public bool HasEarlyData => (GnuTls.SessionGetFlags(_session) & GnuTls.SessionFlagEarlyData) != 0;
 
-    /// <summary>Whether a client brought a ticket that allows early data. A server's.</summary>
-    public bool TookEarlyTicket { get; private set; }
-
-    /// <summary>The ALPN under which the ticket of early data was given out; default where none was taken. A server's.</summary>
-    public SslApplicationProtocol EarlyProtocol { get; private set; }
+    /// <summary>The ALPN under which the ticket that allows early data was given out; null where none was brought. A server's.</summary>
+    public SslApplicationProtocol? EarlyProtocol => _offer?.Protocol;
 
     private void AcceptEarlyData(EarlyTickets tickets)
     {
-        _earlyTickets = tickets;
+        _offer = new EarlyOffer(tickets);
 
         // Whatever bound there is to be is flow control's (RFC 9001 section 4.6.1).
         TlsCredentials.Check(GnuTls.SetMaxEarlyDataSize(_session, uint.MaxValue), "allow early data");
@@ -55,8 +62,7 @@ internal sealed unsafe partial class TlsSession
     // A client that offers more than one ticket gets no early data: which of them counts is known only later.
     private void TakeOffer(ReadOnlySpan<byte> preSharedKeys)
     {
-        _offeredTicket = null;
-        if (preSharedKeys.Length < 4)
+        if (_offer is not { } offer || preSharedKeys.Length < 4)
         {
             return;
         }
@@ -64,24 +70,21 @@ internal sealed unsafe partial class TlsSession
         // PskIdentity identities<7..2^16-1>, each opaque identity<1..2^16-1> and uint32 obfuscated_ticket_age
         var all = BinaryPrimitives.ReadUInt16BigEndian(preSharedKeys);
         var length = BinaryPrimitives.ReadUInt16BigEndian(preSharedKeys[2..]);
-        if (all != 2 + length + 4 || preSharedKeys.Length < 2 + all)
+        if (all == 2 + length + 4 && preSharedKeys.Length >= 2 + all)
         {
-            return;
+            offer.Ticket = preSharedKeys.Slice(4, length).ToArray();
+            offer.ObfuscatedAge = BinaryPrimitives.ReadUInt32BigEndian(preSharedKeys[(4 + length)..]);
         }
-
-        _offeredTicket = preSharedKeys.Slice(4, length).ToArray();
-        _offeredAge = BinaryPrimitives.ReadUInt32BigEndian(preSharedKeys[(4 + length)..]);
     }
 
     private bool TakeTicketOffered()
     {
-        if (_offeredTicket is not { } ticket || !_earlyTickets!.TryTake(ticket, _offeredAge, out var protocol))
+        if (_offer is not { Ticket: { } ticket } offer || !offer.Tickets.TryTake(ticket, offer.ObfuscatedAge, out var protocol))
         {
             return false;
         }
 
-        EarlyProtocol = protocol;
-        TookEarlyTicket = true;
+        offer.Protocol = protocol;
         return true;
     }
 
@@ -94,13 +97,13 @@ internal sealed unsafe partial class TlsSession
             if (type == GnuTls.HandshakeClientHello && incoming != 0)
             {
                 t_hello = owner;
-                owner._offeredTicket = null;
+                owner._offer!.Ticket = null;
                 _ = GnuTls.ParseExtensions((void*)session, &OnExtension, message, GnuTls.ParseClientHello);
             }
             else if (type == GnuTls.HandshakeNewSessionTicket
                 && NewSessionTicket.TryRead(new ReadOnlySpan<byte>(message->Data, (int)message->Size), out var ticket))
             {
-                owner._earlyTickets!.Add(ticket, owner.ApplicationProtocol());
+                owner._offer!.Tickets.Add(ticket, owner.ApplicationProtocol());
             }
 
             return 0;

@@ -173,6 +173,7 @@ internal sealed unsafe partial class TlsSession
 
         GnuTls.Deinit(_session);
         _session = 0;
+        _offer = null;
         GCHandle.FromIntPtr(_reference->Owner).Free();
         NativeMemory.Free(_reference);
         if (_referenced)
