@@ -131,6 +131,24 @@ public sealed class EarlyCallTests
     }
 
     [Fact]
+    public async Task Call_AddressHasToBeProvedFirst_IsEarlyAllTheSame()
+    {
+        await using var setup = await Setup.StartAsync(engine: new Ngtcp2TransportOptions
+        {
+            AcceptEarlyData = true,
+            Retry = Ngtcp2RetryPolicy.Always,
+            AddressTokenLifetime = TimeSpan.Zero,
+        });
+        await setup.EarnTicketAsync();
+        await using var channel = setup.Channel();
+
+        Assert.Equal("read again", await channel.InvokeUnaryAsync(s_read, "again", null, default).AsTask().WaitAsync(s_limit));
+
+        Assert.Equal(1, setup.Service.Count("again"));
+        Assert.Equal(1, setup.AcceptedEarlyData);
+    }
+
+    [Fact]
     public async Task Call_TooLargeForEarlyData_TakesTheOrdinaryWay()
     {
         await using var setup = await Setup.StartAsync();
