@@ -106,7 +106,7 @@ public sealed class EarlyCallTests
         await setup.RestartAsync(new Ngtcp2TransportOptions { SecretKey = s_key });
         await using var channel = setup.Channel();
 
-        Assert.Equal("read again", await channel.InvokeUnaryAsync(s_read, "again", null, default).AsTask().WaitAsync(s_limit));
+        Assert.Equal("read again", await setup.CallEarlyAsync(channel, "again"));
 
         Assert.Equal(1, setup.Service.Count("again"));
         Assert.Contains(setup.Log.Written, static l => l.Contains("early data: Rejected", StringComparison.Ordinal));
@@ -123,11 +123,47 @@ public sealed class EarlyCallTests
         key = [.. s_key.Reverse()];
         await using var channel = setup.Channel();
 
-        Assert.Equal("read again", await channel.InvokeUnaryAsync(s_read, "again", null, default).AsTask().WaitAsync(s_limit));
+        Assert.Equal("read again", await setup.CallEarlyAsync(channel, "again"));
 
         Assert.Equal(1, setup.Service.Count("again"));
         Assert.Contains(setup.Log.Written, static l => l.Contains("early data: Rejected", StringComparison.Ordinal));
         Assert.Equal(0, setup.AcceptedEarlyData);
+    }
+
+    [Fact]
+    public async Task Call_CancelledBeforeTheServerRefusesEarlyData_IsNotSentAgain()
+    {
+        await using var setup = await Setup.StartAsync();
+        await setup.EarnTicketAsync();
+        await setup.RestartAsync(new Ngtcp2TransportOptions { SecretKey = s_key });
+        await using var channel = setup.Channel();
+        using var cancellation = new CancellationTokenSource();
+        setup.Tap.HoldAnswers();
+        var given = channel.InvokeUnaryAsync(s_read, "given up", null, cancellation.Token).AsTask();
+        await WaitUntilAsync(() => setup.Tap.Recorded.Any(IsEarly));
+        await cancellation.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => given.WaitAsync(s_limit));
+
+        Assert.Equal("read again", await setup.CallEarlyAsync(channel, "again"));
+
+        Assert.Equal("wrote more", await channel.InvokeUnaryAsync(s_write, "more", null, default).AsTask().WaitAsync(s_limit));
+        Assert.Equal(0, setup.Service.Count("given up"));
+        Assert.Equal(1, setup.Service.Count("again"));
+    }
+
+    [Fact]
+    public async Task Call_AnotherServerInThePlaceOfTheOneKnown_GetsNothing()
+    {
+        await using var setup = await Setup.StartAsync();
+        await setup.EarnTicketAsync();
+        await setup.RestartAsync(
+            new Ngtcp2TransportOptions { SecretKey = s_key }, TestCertificates.Create("somebody else").Issue("localhost", client: false));
+        await using var channel = setup.Channel();
+
+        var e = await Assert.ThrowsAsync<RpcFaultException>(() => setup.CallEarlyAsync(channel, "secret"));
+
+        Assert.Equal(TransportError.AuthenticationFailed, Assert.IsType<TransportException>(e.InnerException).Error);
+        Assert.Equal(0, setup.Service.Count("secret"));
     }
 
     [Fact]
@@ -435,6 +471,7 @@ public sealed class EarlyCallTests
         private readonly PeerCertificateValidator? _validate;
         private readonly ClientCertificateMode _mode;
         private RpcListener _listener = null!;
+        private TlsIdentity? _identity;
 
         private Setup(ClientCertificateMode mode, PeerCertificateValidator? validate)
         {
@@ -474,9 +511,10 @@ public sealed class EarlyCallTests
             return setup;
         }
 
-        public async Task RestartAsync(Ngtcp2TransportOptions engine)
+        public async Task RestartAsync(Ngtcp2TransportOptions engine, TlsIdentity? identity = null)
         {
             var address = Address;
+            _identity = identity;
             await _listener.DisposeAsync();
             Server = new RpcServer(Service.Map(), new RpcServerOptions());
             ServerLog.Written.Clear();
@@ -505,6 +543,16 @@ public sealed class EarlyCallTests
             await channel.InvokeUnaryAsync(s_read, "first", null, default).AsTask().WaitAsync(s_limit);
             await channel.DisposeAsync();
             await WaitUntilAsync(() => Server.Connections == 0);
+        }
+
+        /// <summary>Makes a call whose connection has sent early data when it hears of the server.</summary>
+        public async Task<string> CallEarlyAsync(RpcChannel channel, string request)
+        {
+            Tap.HoldAnswers();
+            var call = channel.InvokeUnaryAsync(s_read, request, null, default).AsTask();
+            await WaitUntilAsync(() => Tap.Recorded.Any(IsEarly));
+            Tap.ReleaseAnswers();
+            return await call.WaitAsync(s_limit);
         }
 
         /// <summary>What a client sends before it has heard of the server, with a call in it.</summary>
@@ -548,7 +596,7 @@ public sealed class EarlyCallTests
             address,
             new TlsServerOptions
             {
-                SelectIdentity = static _ => TestCertificates.Shared.Server,
+                SelectIdentity = _ => _identity ?? TestCertificates.Shared.Server,
                 ClientCertificates = _mode,
                 ValidateClient = _validate ?? CertificateValidators.CustomTrust(() => TestCertificates.Shared.Roots),
             },
