@@ -168,4 +168,80 @@ public sealed class MembershipChaosTests
             }
         }
     }
+
+    [Fact]
+    public async Task Seed_WhoseNameMoves_IsResolvedAgainAndFound()
+    {
+        RequireSlowTier();
+        Engine.Require();
+        await using var network = await NetworkNamespaces.CreateAsync();
+        using var folder = new TempFolder();
+        network.SetHosts();
+        await using var node = Start("n", "127.0.0.1:7000");
+        await node.ExpectAsync(" log 3008 ");
+
+        await using (var first = Start("a", "127.0.0.2:7000"))
+        {
+            network.SetHosts("127.0.0.2 seed.rpcnet.test");
+            await node.ExpectViewAsync("a", "n");
+            await first.KillAsync();
+        }
+
+        await node.ExpectViewAsync("n");
+        await using var second = Start("b", "127.0.0.3:7000");
+        network.SetHosts("127.0.0.3 seed.rpcnet.test");
+        await node.ExpectViewAsync("b", "n");
+        await second.ExpectViewAsync("b", "n");
+
+        NodeProcess Start(string id, string address) =>
+            NodeProcess.Start($"{id}={address}", id == "n" ? "seed.rpcnet.test:7000" : "", folder.Path, network.Near, ("RpcNet__Certificates__Cluster__TargetHost", "localhost"));
+    }
+
+    /// <summary>The figures of docs/cluster/discovery.md: all IP packets of idle members on a network of their own.</summary>
+    [Theory]
+    [InlineData(2, 700)]
+    [InlineData(9, 4_500)]
+    public async Task Traffic_OfIdleMembers_IsBelow(int members, double bytesPerSecond)
+    {
+        RequireSlowTier();
+        Engine.Require();
+        await using var network = await NetworkNamespaces.CreateAsync();
+        using var folder = new TempFolder();
+        await network.LimitLoopbackAsync();
+        var ids = Enumerable.Range(0, members).Select(static i => $"n{i}").ToArray();
+        var nodes = new List<NodeProcess>();
+        try
+        {
+            for (var i = 0; i < members; i++)
+            {
+                nodes.Add(NodeProcess.Start($"{ids[i]}=127.0.0.1:{7000 + i}", "127.0.0.1:7000", folder.Path, network.Near));
+            }
+
+            foreach (var node in nodes)
+            {
+                await node.ExpectViewAsync(ids);
+            }
+
+            // A round of probes and the comparisons after the join are over by then.
+            await nodes[0].ProbedAsync(1, 60);
+            var before = (await nodes[0].StatsAsync())["n0"];
+            var bytes = await network.LoopbackBytesAsync();
+            var clock = System.Diagnostics.Stopwatch.StartNew();
+            await nodes[0].ProbedAsync(1, before["probes"] + 40);
+            var after = (await nodes[0].StatsAsync())["n0"];
+            var seconds = clock.Elapsed.TotalSeconds;
+            var each = (await network.LoopbackBytesAsync() - bytes) / seconds / members;
+            TestContext.Current.TestOutputHelper!.WriteLine(
+                $"{members} members, each: {each:f0} B/s on the wire, of which messages "
+                + $"{(after["bytes.sent"] - before["bytes.sent"]) / seconds:f0} B/s in {(after["messages.sent"] - before["messages.sent"]) / seconds:f1}/s");
+            Assert.InRange(each, 1, bytesPerSecond);
+        }
+        finally
+        {
+            foreach (var node in nodes)
+            {
+                await node.DisposeAsync();
+            }
+        }
+    }
 }

@@ -13,10 +13,13 @@ internal sealed partial class SwimMachine
     private void GossipTick(TimeSpan now)
     {
         _lastGossip = now;
-        if (_phase == Phase.Leaving && IsFarewellSpread(now))
+        if (_phase == Phase.Leaving)
         {
-            EndLeave();
-            return;
+            PressFarewell(now);
+            if (_phase == Phase.Left)
+            {
+                return;
+            }
         }
 
         if (_queue.Count == 0 || IsConflicted || !CanGossip())

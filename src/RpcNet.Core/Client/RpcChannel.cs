@@ -93,12 +93,25 @@ public sealed partial class RpcChannel : RpcInvoker, IAsyncDisposable
         }
     }
 
-    /// <summary>Closes the connections; calls in flight fail with Unavailable.</summary>
-    public async ValueTask DisposeAsync()
+    /// <summary>
+    /// Closes the connections for good, for a reason that calls are told: those in flight fail with Unavailable and it, later ones as
+    /// well, and say that they were not sent.
+    /// </summary>
+    /// <param name="reason">The end of a sentence, such as "worker-a failed"; what comes after a first reason is ignored.</param>
+    public ValueTask AbortAsync(string reason)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(reason);
+        return CloseAsync(reason);
+    }
+
+    /// <summary>Closes the connections; calls in flight fail with Unavailable, later ones with <see cref="ObjectDisposedException"/>.</summary>
+    public ValueTask DisposeAsync() => CloseAsync(reason: null);
+
+    private async ValueTask CloseAsync(string? reason)
     {
         foreach (var connection in _connections)
         {
-            await connection.DisposeAsync().ConfigureAwait(false);
+            await connection.CloseAsync(reason).ConfigureAwait(false);
         }
     }
 

@@ -106,7 +106,7 @@ internal sealed class RpcNetOptionsRules
 
         var addresses = o.Servers.Where(s => registration.Servers.ContainsKey(s.Key))
             .Select(static s => (Key: $"Servers:{s.Key}:Listen:Address", s.Value.Listen.Address))
-            .Prepend((Key: "Listen:Address", o.Listen.Address))
+            .Prepend((Key: "Listen:Address", Address: registration.HasServer ? o.Listen.Address : ""))
             .Where(static a => ClusterOptions.ParseEndPoint(a.Address) is IPEndPoint { Port: > 0 } or DnsEndPoint { Port: > 0 });
         foreach (var same in addresses.GroupBy(static a => a.Address, StringComparer.OrdinalIgnoreCase).Where(static g => g.Count() > 1))
         {

@@ -25,7 +25,7 @@ internal sealed class ListenerService(
     private Task _watching = Task.CompletedTask;
     private volatile bool _stopping;
 
-    private string Address => parts.Value.Listen.Address;
+    private string Address => parts.Value.Address;
 
     private string Setting => $"{parts.Value.Section}:Listen:Address = '{Address}'";
 
@@ -56,6 +56,11 @@ internal sealed class ListenerService(
     {
         if (Address.Length == 0)
         {
+            if (parts.Value.Listen.Address is { Length: > 0 } unused)
+            {
+                HostingLog.ListenAddressUnused(_logger, $"{parts.Value.Section}:Listen:Address", unused);
+            }
+
             endpoint.NotListening();
             return;
         }
@@ -201,6 +206,9 @@ internal sealed record ListenerParts(
     public string? Name { get; init; }
 
     public RpcNetListenOptions Listen => Name is null ? Settings.Options.Listen : Settings.Options.Servers[Name].Listen;
+
+    /// <summary>The address to listen at; empty in a process that only calls.</summary>
+    public string Address => Name is null ? Settings.ListenAddress : Listen.Address;
 
     public RpcNetServerOptions Serving => Name is null ? Settings.Options.Server : Settings.Options.Servers[Name].Server;
 

@@ -44,7 +44,7 @@ internal static class ConnectionSettings
         KeepAliveInterval = options.Transport.KeepAliveInterval,
         HandshakeTimeout = options.Cluster.Connections.ConnectTimeout,
         MaxInboundBidirectionalStreams = 0,
-        MaxInboundUnidirectionalStreams = 0,
+        MaxInboundUnidirectionalStreams = OtherStreams,
     };
 
     /// <param name="certificates">The identities and the judgement.</param>

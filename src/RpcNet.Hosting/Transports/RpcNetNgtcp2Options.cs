@@ -22,6 +22,14 @@ public sealed class RpcNetNgtcp2Options
     [AllowedRange(1, 64)]
     public int IoThreads { get; set; } = 1;
 
+    /// <summary>
+    /// How long an I/O thread goes on looking for packets after it had some, before it sleeps; it yields the processor to every
+    /// thread that wants it meanwhile. Longer saves wake-ups and so latency, at the price of a processor that idles less.
+    /// </summary>
+    /// <value>0 … 1 ms; default 50 µs.</value>
+    [AllowedRange("00:00:00", "00:00:00.001")]
+    public TimeSpan BusyPoll { get; set; } = TimeSpan.FromMicroseconds(50);
+
     /// <summary>Whether the listener gives out session tickets, with which a client's next handshake needs no certificates.</summary>
     /// <value>true or false; default true.</value>
     public bool SessionTickets { get; set; } = true;
@@ -57,6 +65,11 @@ public sealed class RpcNetNgtcp2Options
             yield return $"{nameof(IoThreads)} = '{IoThreads}'";
         }
 
+        if (BusyPoll != defaults.BusyPoll)
+        {
+            yield return $"{nameof(BusyPoll)} = '{BusyPoll}'";
+        }
+
         if (SessionTickets != defaults.SessionTickets)
         {
             yield return $"{nameof(SessionTickets)} = '{SessionTickets}'";
@@ -79,6 +92,7 @@ public sealed class RpcNetNgtcp2Options
         CongestionControl = CongestionControl,
         Retry = Retry,
         IoThreads = IoThreads,
+        BusyPoll = BusyPoll,
         SessionTickets = SessionTickets,
         AcceptEarlyData = AcceptEarlyData,
         KeyUpdateBytes = KeyUpdateBytes,

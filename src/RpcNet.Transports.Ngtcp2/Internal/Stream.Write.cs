@@ -183,6 +183,7 @@ internal sealed partial class Stream
     /// <summary>The peer has the next <paramref name="bytes"/> bytes; 0 when it has the FIN. Loop's thread.</summary>
     public void OnAcknowledged(long bytes)
     {
+        _connection.Loop.ExpectMore();
         var completed = false;
         var done = false;
         var counted = (int)Math.Min(bytes, _inFlight);

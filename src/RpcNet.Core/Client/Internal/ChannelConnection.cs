@@ -9,7 +9,7 @@ namespace RpcNet.Client.Internal;
 /// shares one attempt among all callers.
 /// </summary>
 internal sealed partial class ChannelConnection(
-    ITransport transport, RpcChannelOptions options, TimeProvider time, Random random, ILogger logger) : IAsyncDisposable
+    ITransport transport, RpcChannelOptions options, TimeProvider time, Random random, ILogger logger)
 {
     /// <summary>A server that says GOAWAY sooner than this after connecting is not tried again at once.</summary>
     private static readonly TimeSpan YoungAge = TimeSpan.FromSeconds(1);
@@ -26,6 +26,7 @@ internal sealed partial class ChannelConnection(
     private int _failures;
     private bool _disposed;
     private Task? _disposal;
+    private string? _closeReason;
     private readonly Queue<(RpcChannelState State, string? Reason)> _changes = [];
     private bool _notifying;
 
@@ -38,6 +39,7 @@ internal sealed partial class ChannelConnection(
     /// <summary>Gives the connection, connecting if need be.</summary>
     /// <param name="waitForReady">Whether to try again until the token is cancelled instead of failing.</param>
     /// <exception cref="RpcFaultException">Unavailable, certainly not executed.</exception>
+    /// <exception cref="ObjectDisposedException">The channel is disposed.</exception>
     public async ValueTask<ClientConnection> GetAsync(bool waitForReady, CancellationToken cancellationToken)
     {
         while (true)
@@ -91,6 +93,7 @@ internal sealed partial class ChannelConnection(
 
     /// <summary>Connects in the background unless it has; calls that find another connection ready need not wait for this one.</summary>
     /// <exception cref="ObjectDisposedException">The channel is disposed.</exception>
+    /// <exception cref="RpcFaultException">Unavailable: the channel was closed for a reason.</exception>
     public void Warm()
     {
         if (Ready is null)
@@ -99,12 +102,19 @@ internal sealed partial class ChannelConnection(
         }
     }
 
-    public ValueTask DisposeAsync()
+    /// <summary>Ends the connection for good.</summary>
+    /// <param name="reason">What calls in flight and later ones are told; null where whoever calls has disposed the channel itself.</param>
+    public ValueTask CloseAsync(string? reason)
     {
         lock (_gate)
         {
-            _disposed = true;
-            _disposal ??= DisposeCoreAsync();
+            if (_disposal is null)
+            {
+                _disposed = true;
+                _closeReason = reason;
+                _disposal = DisposeCoreAsync();
+            }
+
             return new ValueTask(_disposal);
         }
     }
@@ -127,12 +137,16 @@ internal sealed partial class ChannelConnection(
 
         if (_ready is { } ready)
         {
-            await ready.DisposeAsync().ConfigureAwait(false);
+            await ready.CloseAsync(ClosedMessage).ConfigureAwait(false);
         }
 
         await Task.WhenAll(disposals).ConfigureAwait(false);
         _disposing.Dispose();
     }
+
+    private string ClosedMessage => _closeReason is null
+        ? $"The channel to {options.EndPoint} was disposed."
+        : $"The connection to {options.EndPoint} was closed: {_closeReason}.";
 
     private static RpcFaultException Again(RpcFaultException failure) =>
         Faults.Unavailable(failure.Message, mayHaveExecuted: false, failure.InnerException);
@@ -141,7 +155,13 @@ internal sealed partial class ChannelConnection(
     {
         lock (_gate)
         {
-            ObjectDisposedException.ThrowIf(_disposed, typeof(RpcChannel));
+            if (_disposed)
+            {
+                throw _closeReason is null
+                    ? new ObjectDisposedException(nameof(RpcChannel))
+                    : Faults.Unavailable(ClosedMessage, mayHaveExecuted: false);
+            }
+
             if (_ready is { IsUsable: false } ended)
             {
                 // It has ended, and its own word of it is still on the way: first the one is over, then the next begins.
@@ -207,7 +227,9 @@ internal sealed partial class ChannelConnection(
         catch (Exception e)
         {
             var failure = e as RpcFaultException ?? Faults.Unavailable(
-                $"Cannot connect to {options.EndPoint}: {Reason(e)}.", mayHaveExecuted: false, e);
+                _disposing.IsCancellationRequested ? ClosedMessage : $"Cannot connect to {options.EndPoint}: {Reason(e)}.",
+                mayHaveExecuted: false,
+                e);
             lock (_gate)
             {
                 _connecting = null;
@@ -322,7 +344,7 @@ internal sealed partial class ChannelConnection(
         TransportException { Error: TransportError.ApplicationProtocolMismatch } =>
             $"it does not speak '{RpcProtocol.Alpn}' ({e.Message})",
         TransportException t => Faults.Describe(t),
-        _ => e.Message,
+        _ => e.Message.TrimEnd('.'),
     };
 
     private void BackOff(RpcFaultException failure)
@@ -400,7 +422,8 @@ internal sealed partial class ChannelConnection(
 
         try
         {
-            await connection.DisposeAsync().ConfigureAwait(false);
+            // Calls are left on it only where the channel is being closed.
+            await connection.CloseAsync(ClosedMessage).ConfigureAwait(false);
         }
         catch (Exception e)
         {

@@ -11,7 +11,7 @@ using RpcNet.Transports;
 namespace RpcNet.Client.Internal;
 
 /// <summary>One connection of a channel: its lanes, its calls in flight, its control streams.</summary>
-internal sealed partial class ClientConnection : IAsyncDisposable
+internal sealed partial class ClientConnection
 {
     private readonly ITransportConnection _transport;
     private readonly RpcChannelOptions _options;
@@ -46,7 +46,6 @@ internal sealed partial class ClientConnection : IAsyncDisposable
     }
 
     public ITransportConnection Transport => _transport;
-
 
     public RpcLimits Limits => _options.Limits;
 
@@ -118,15 +117,16 @@ internal sealed partial class ClientConnection : IAsyncDisposable
         }
         catch
         {
-            await connection.DisposeAsync().ConfigureAwait(false);
+            await connection.CloseAsync($"The connection to {options.EndPoint} was not completed.").ConfigureAwait(false);
             throw;
         }
     }
 
-    public async ValueTask DisposeAsync()
+    /// <summary>Ends the connection; calls in flight fail with <paramref name="message"/>.</summary>
+    public async ValueTask CloseAsync(string message)
     {
         RpcTelemetry.Remove(this);
-        Fail(Faults.Unavailable("The channel was disposed.", mayHaveExecuted: true));
+        Fail(Faults.Unavailable(message, mayHaveExecuted: true));
         await _transport.CloseAsync(RpcErrorCode.NoError).ConfigureAwait(false);
         await _accepting.ConfigureAwait(false);
         await Task.WhenAll(_readers.Keys).ConfigureAwait(false);
@@ -240,12 +240,23 @@ internal sealed partial class ClientConnection : IAsyncDisposable
         Retired?.Invoke(this);
     }
 
-    private void FailTransport(Exception error) => Fail(error switch
+    /// <summary>What a call is told that the end of the connection ended: why the connection did, whatever the call itself saw of it.</summary>
+    /// <param name="error">What the call saw.</param>
+    /// <param name="mayHaveExecuted">Whether the server may have the call.</param>
+    public RpcFaultException Lost(Exception? error, bool mayHaveExecuted) => Faults.Unavailable(
+        Volatile.Read(ref _failure)?.Message
+            ?? (error is null && _goAway is { } reason ? $"The server at {_options.EndPoint} takes no calls: {reason}" : LossMessage(error)),
+        mayHaveExecuted,
+        error);
+
+    private void FailTransport(Exception error) => Fail(Faults.Unavailable(LossMessage(error), mayHaveExecuted: true, error));
+
+    private string LossMessage(Exception? error) => error switch
     {
-        TransportException e => Faults.Unavailable(
-            $"The connection to {_options.EndPoint} was lost: {Faults.Describe(e)}.", mayHaveExecuted: true, e),
-        _ => Faults.Unavailable($"The connection to {_options.EndPoint} failed: {error.Message}", mayHaveExecuted: true, error),
-    });
+        TransportException e => $"The connection to {_options.EndPoint} was lost: {Faults.Describe(e)}.",
+        null => $"The connection to {_options.EndPoint} was lost.",
+        _ => $"The connection to {_options.EndPoint} failed: {error.Message}",
+    };
 
     /// <summary>The codec of a method's calls: RpcNet's own services speak the default one, whatever the application chose.</summary>
     public IRpcSerializer SerializerOf(RpcMethod method)

@@ -29,7 +29,7 @@ internal sealed class ScaleScenario : Scenario
         Array.Clear(simulation.BytesPerSecond);
         foreach (var node in simulation.Nodes)
         {
-            node.Connections = new ConnectionModel(simulation.Options.Cluster.Connections);
+            node.Connections = new ConnectionModel(simulation.Options.Cluster.Connections, parameters.Nodes);
         }
 
         // The model starts without connections, so the first half fills it and the second one counts.
