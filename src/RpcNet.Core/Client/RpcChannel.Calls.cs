@@ -204,14 +204,19 @@ public sealed partial class RpcChannel
         {
             if (_options.EarlyData && method.Replayable && await GetEarlyConnectionAsync(linked.Token).ConfigureAwait(false) is { } early)
             {
+                TimeSpan? rest = timeout is null ? null : timeout - _time.GetElapsedTime(started);
+                if (rest <= TimeSpan.Zero)
+                {
+                    throw Faults.DeadlineExceeded(method, mayHaveExecuted: false);
+                }
+
+                if (setup.Context is { } context)
+                {
+                    context.Connection = early;
+                }
+
                 try
                 {
-                    if (setup.Context is { } context)
-                    {
-                        context.Connection = early;
-                    }
-
-                    TimeSpan? rest = timeout is null ? null : timeout - _time.GetElapsedTime(started);
                     return await StreamCall.UnaryAsync(early, method, request, setup, rest, _time, cancellationToken).ConfigureAwait(false);
                 }
                 catch (RpcFaultException e) when (!e.MayHaveExecuted || early.LostEarly(e))
