@@ -368,6 +368,7 @@ internal sealed partial class SwimMachine
         if (_rules.PassesOn(update))
         {
             _queue.Add(update);
+            _lastNews = _now;
             if (_nextGossip == TimeSpan.MaxValue)
             {
                 _nextGossip = Max(_lastGossip + _options.GossipInterval, _now);

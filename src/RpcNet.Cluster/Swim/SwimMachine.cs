@@ -156,6 +156,9 @@ internal sealed partial class SwimMachine
                 case TimerKind.EarlySync:
                     SyncWithRandomMember(now);
                     break;
+                case TimerKind.NewsSettled:
+                    CompareAfterNews(now);
+                    break;
             }
         }
 

@@ -190,10 +190,14 @@ internal sealed unsafe partial class Connection
         }
     }
 
+    // A client's packets find it by its socket.
     private void AddRoute(CidKey id)
     {
-        _routes.Add(id);
-        _owner.AddRoute(id, this);
+        if (IsServer)
+        {
+            _routes.Add(id);
+            _owner.AddRoute(id, this);
+        }
     }
 
     private void RemoveRoute(CidKey id)

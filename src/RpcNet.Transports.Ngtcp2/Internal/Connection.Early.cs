@@ -1,4 +1,3 @@
-using System.Security.Cryptography.X509Certificates;
 using RpcNet.Transports.Ngtcp2.Internal.Native;
 
 namespace RpcNet.Transports.Ngtcp2.Internal;
@@ -54,8 +53,7 @@ internal sealed unsafe partial class Connection
         ThreadPool.UnsafeQueueUserWorkItem(
             static state =>
             {
-                var (certificate, rejection) = state.Connection.JudgeChain(state.Chain);
-                certificate?.Dispose();
+                var rejection = state.Connection.JudgeChain(state.Chain);
                 state.Connection._loop.Post(() => state.Connection.OnRememberedJudged(rejection is null));
             },
             (Connection: this, parameters.Chain), preferLocal: false);

@@ -68,14 +68,14 @@ internal sealed unsafe partial class Connection
         ThreadPool.UnsafeQueueUserWorkItem(
             static state =>
             {
-                var (certificate, rejection) = state.Connection.JudgeChain(state.Chain);
-                state.Connection._loop.Post(() => state.Connection.OnJudged(certificate, rejection, QuicError.AlertBadCertificate));
+                var rejection = state.Connection.JudgeChain(state.Chain);
+                state.Connection._loop.Post(() => state.Connection.OnJudged(state.Chain[0], rejection, QuicError.AlertBadCertificate));
             },
             (Connection: this, Chain: chain), preferLocal: false);
     }
 
     // On the thread pool: chain building may take long and may block.
-    private (X509Certificate2? Certificate, string? Rejection) JudgeChain(byte[][] chain)
+    private string? JudgeChain(byte[][] chain)
     {
         X509Certificate2? certificate = null;
         string? rejection;
@@ -111,26 +111,20 @@ internal sealed unsafe partial class Connection
         }
         finally
         {
+            certificate?.Dispose();
             foreach (var intermediate in intermediates)
             {
                 intermediate.Dispose();
             }
         }
 
-        if (rejection is not null)
-        {
-            certificate?.Dispose();
-            certificate = null;
-        }
-
-        return (certificate, rejection);
+        return rejection;
     }
 
-    private void OnJudged(X509Certificate2? certificate, string? rejection, byte alert)
+    private void OnJudged(byte[]? certificate, string? rejection, byte alert)
     {
         if (_state is not (ConnectionState.Judging or ConnectionState.Handshaking))
         {
-            certificate?.Dispose();
             return;
         }
 
@@ -143,7 +137,7 @@ internal sealed unsafe partial class Connection
             return;
         }
 
-        RemoteCertificate = certificate;
+        _peerCertificate = certificate;
         _judged = true;
         if (_state == ConnectionState.Handshaking)
         {
@@ -210,6 +204,7 @@ internal sealed unsafe partial class Connection
         {
             NgApi.SetTlsHandle(Native, 0);
             session.Free();
+            _tls = null;
         }
     }
 

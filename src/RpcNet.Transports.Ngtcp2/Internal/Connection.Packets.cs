@@ -10,6 +10,13 @@ internal sealed unsafe partial class Connection
 
     private const ulong TimerGranularity = 1_000_000;
 
+    // What an Ethernet frame carries over IPv6 and IPv4 alike.
+    private const int FramePayload = 1452;
+
+    // Larger packets are looked for once this much waited to be sent at one time: the library keeps a buffer of the largest
+    // packet received for each connection, and those that idle or exchange small messages would never use it.
+    private const int BulkLength = 4 * FramePayload;
+
     [ThreadStatic]
     private static Connection? t_reading;
 
@@ -21,6 +28,7 @@ internal sealed unsafe partial class Connection
     private bool _hearsKeepAlives;
     private ulong _idleTimeout;
     private ulong _sentUnderKeys;
+    private bool _sendsBulk;
 
     /// <summary>Key updates that this side began by <see cref="Ngtcp2TransportOptions.KeyUpdateBytes"/>. Loop's thread.</summary>
     public int KeyUpdates { get; private set; }
@@ -170,7 +178,8 @@ internal sealed unsafe partial class Connection
         var end = start;
         var limit = start + Math.Min(EndpointLoop.SendBufferLength, Math.Max((int)NgApi.GetSendQuantum(Native), 16384));
         var last = start + EndpointLoop.SendBufferLength;
-        var capacity = _maxPayload;
+        var capacity = _sendsBulk ? _maxPayload : Math.Min(_maxPayload, FramePayload);
+        var first = start;
         var segment = 0;
         var segments = 0;
         byte batchEcn = 0;
@@ -220,6 +229,7 @@ internal sealed unsafe partial class Connection
 
             end += written;
             segments++;
+            _sendsBulk |= _established && end - first >= BulkLength;
             if (written < segment)
             {
                 // Only the last of a segmented send may be shorter.

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using RpcNet.Transports.Ngtcp2.Internal.Native;
 
 namespace RpcNet.Transports.Ngtcp2.Internal;
@@ -22,13 +21,13 @@ internal sealed unsafe partial class Connection
     private readonly Lock _openGate = new();
     private readonly StreamLimit _bidirectional;
     private readonly StreamLimit _unidirectional;
-    private readonly ConcurrentQueue<Stream> _opens = new();
     private readonly Dictionary<long, Stream> _streams = [];
     private readonly Queue<Stream> _sendQueue = new();
     private readonly Queue<Stream> _urgentQueue = new();
     private readonly List<Stream> _blocked = [];
     private readonly List<Stream> _capped = [];
     private readonly List<(long StreamId, long Code)> _stopped = [];
+    private OpenedStreams _opened;
     private Stream? _streamRequests;
     private long _credit;
     private long _bulkInFlight;
@@ -136,11 +135,25 @@ internal sealed unsafe partial class Connection
     private static long StreamId(long number, bool bidirectional, bool server) =>
         (number << 2) | (bidirectional ? 0L : 2L) | (server ? 1L : 0L);
 
+    // Under the open lock.
     private Stream CreateLocal(long number, bool bidirectional)
     {
         var stream = new Stream(this, StreamId(number, bidirectional, IsServer), bidirectional, local: true);
-        _opens.Enqueue(stream);
+        _opened.Add(stream);
         return stream;
+    }
+
+    private Stream? TakeOpened()
+    {
+        if (_opened.IsEmpty)
+        {
+            return null;
+        }
+
+        lock (_openGate)
+        {
+            return _opened.TakeAll();
+        }
     }
 
     private Stream? StreamById(long id) => _streams.GetValueOrDefault(id);
@@ -174,11 +187,11 @@ internal sealed unsafe partial class Connection
     // Ids were given out in order, so that libngtcp2 gives the same ones.
     private void OpenRequestedStreams()
     {
-        while (_opens.TryDequeue(out var stream))
+        for (var stream = TakeOpened(); stream is not null; stream = stream.TakeNextOpen())
         {
             if (!Open(stream))
             {
-                stream.Fail(_end!);
+                FailUnopened(stream);
                 return;
             }
 
@@ -247,12 +260,12 @@ internal sealed unsafe partial class Connection
             stream.NextRequest = null;
         }
 
-        FailUnopened();
+        FailUnopened(TakeOpened());
     }
 
-    private void FailUnopened()
+    private void FailUnopened(Stream? first)
     {
-        while (_opens.TryDequeue(out var stream))
+        for (var stream = first; stream is not null; stream = stream.TakeNextOpen())
         {
             stream.Fail(_end!);
         }
@@ -287,7 +300,7 @@ internal sealed unsafe partial class Connection
             stream.Fail(reason);
         }
 
-        FailUnopened();
+        FailUnopened(TakeOpened());
     }
 
     private void FreeStreams()

@@ -245,6 +245,24 @@ public class MembershipRulesTests
     }
 
     [Fact]
+    public void News_WhenItHasBeenPassedOnAndSettled_IsFollowedByOneComparison()
+    {
+        var h = new MachineHarness(o => (o.PushPullInterval, o.ProbeInterval) = (TimeSpan.FromHours(1), TimeSpan.FromSeconds(60))).Start(A, B);
+        h.Run(TimeSpan.FromSeconds(10));
+        h.Sent.Clear();
+        for (var change = 2ul; change < 6; change++)
+        {
+            h.Receive(A, MessageKind.Gossip, updates: MemberUpdate.Alive(Peer("a", 2, incarnation: change)));
+            h.Run(TimeSpan.FromSeconds(1));
+        }
+
+        Assert.Empty(h.SentOf(MessageKind.SyncDigest));
+        h.Run(TimeSpan.FromSeconds(10));
+
+        Assert.Single(h.SentOf(MessageKind.SyncDigest));
+    }
+
+    [Fact]
     public void Leave_EndsWhenAllWhoWereToldConfirmedIt()
     {
         var h = new MachineHarness().Start(A, B);

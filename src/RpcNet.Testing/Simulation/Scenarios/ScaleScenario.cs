@@ -59,7 +59,7 @@ internal sealed class ScaleScenario : Scenario
         }
 
         samples.Add("wrong", failures.Count(f => f.Subject != victim.Id));
-        samples.Add("not once", Math.Abs(parameters.Nodes - 1 - failures.Count(f => f.Subject == victim.Id)));
+        samples.Add("not once", CountNotOnce(simulation, victim, failures));
         samples.Add("crash p99", simulation.BytesPercentile(0.99));
         Finish(simulation, samples);
     }
