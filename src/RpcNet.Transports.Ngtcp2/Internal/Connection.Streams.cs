@@ -164,6 +164,14 @@ internal sealed unsafe partial class Connection
     {
         var stream = new Stream(this, id, bidirectional: (id & 2) == 0, local: false) { IsOpen = true };
         _streams.Add(id, stream);
+        if (!HoldUnjudged(stream))
+        {
+            Announce(stream);
+        }
+    }
+
+    private void Announce(Stream stream)
+    {
         if (!_incoming.TryAdd(stream))
         {
             stream.Fail(_end ?? Failures.Disposed("The connection"));
@@ -183,22 +191,30 @@ internal sealed unsafe partial class Connection
     {
         for (var stream = TakeOpened(); stream is not null; stream = stream.TakeNextOpen())
         {
-            long id;
-            var result = stream.IsBidirectional
-                ? NgApi.OpenBidirectional(Native, &id, 0)
-                : NgApi.OpenUnidirectional(Native, &id, 0);
-            if (result != 0 || id != stream.Id)
+            if (!Open(stream))
             {
-                CloseWithLibraryError(
-                    new TransportException(TransportError.Internal, $"A stream cannot be opened: {NgError.Text(result)}."),
-                    NgError.CallbackFailure);
                 FailUnopened(stream);
                 return;
             }
 
             stream.IsOpen = true;
-            _streams.Add(id, stream);
+            _streams.Add(stream.Id, stream);
         }
+    }
+
+    private bool Open(Stream stream)
+    {
+        long id;
+        var result = stream.IsBidirectional ? NgApi.OpenBidirectional(Native, &id, 0) : NgApi.OpenUnidirectional(Native, &id, 0);
+        if (result == 0 && id == stream.Id)
+        {
+            return true;
+        }
+
+        CloseWithLibraryError(
+            new TransportException(TransportError.Internal, $"A stream cannot be opened: {NgError.Text(result)}."),
+            NgError.CallbackFailure);
+        return false;
     }
 
     private void GrantConnectionCredit()

@@ -109,7 +109,7 @@ internal sealed partial class Connection : TimerEntry, ITransportConnection
     public TransportConnectionOptions Options => _options;
 
     /// <summary>Whether the application has had the connection, or may have. Loop's thread.</summary>
-    public bool IsEstablished => _established;
+    public bool IsEstablished => _established || _handedOut;
 
     // The connection in libngtcp2, for a call into it.
     private nint Native
@@ -233,6 +233,12 @@ internal sealed partial class Connection : TimerEntry, ITransportConnection
         _owner.OnFinished(this, reason, _established);
         _ready.TrySetException(reason);
         _ = _ready.Task.Exception;
+        if (_earlyReady is { } early)
+        {
+            early.TrySetException(reason);
+            _ = early.Task.Exception;
+        }
+
         _closed.TrySetResult(reason);
         _closeSent.TrySetResult();
     }
