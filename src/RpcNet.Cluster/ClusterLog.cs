@@ -72,6 +72,9 @@ internal static partial class ClusterLog
     [LoggerMessage(3021, LogLevel.Critical, "The membership loop failed; this node takes no more part in the cluster")]
     public static partial void LoopFailed(ILogger logger, Exception exception);
 
-    [LoggerMessage(3022, LogLevel.Warning, "The good-bye could not be handed to all peers within RpcNet:Cluster:LeaveTimeout; they will see this node fail")]
+    [LoggerMessage(3022, LogLevel.Warning, "The good-bye was not confirmed by enough members within RpcNet:Cluster:LeaveTimeout; they may see this node fail")]
     public static partial void LeaveTimedOut(ILogger logger);
+
+    [LoggerMessage(3023, LogLevel.Warning, "Gossip to {Peer} failed for a reason of this process's own; it is tried again")]
+    public static partial void SendFailed(ILogger logger, IPEndPoint peer, Exception exception);
 }

@@ -29,6 +29,9 @@ internal static partial class HostingLog
     [LoggerMessage(2006, LogLevel.Critical, "RpcNet's part in the cluster failed, so the host stops: {Reason}")]
     public static partial void MemberFailed(ILogger logger, string reason, Exception exception);
 
+    [LoggerMessage(2007, LogLevel.Information, "AddRpcNet() was not called, so this process does not listen at {Key} = '{Address}'")]
+    public static partial void ListenAddressUnused(ILogger logger, string key, string address);
+
     [LoggerMessage(2010, LogLevel.Information, "Made development certificates in {Directory}; they are valid on this machine alone")]
     public static partial void DevelopmentCertificatesMade(ILogger logger, string directory);
 

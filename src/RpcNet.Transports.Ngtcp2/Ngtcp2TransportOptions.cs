@@ -53,6 +53,14 @@ public sealed class Ngtcp2TransportOptions
     /// <value>Default 1; 1 … 64.</value>
     public int IoThreads { get; init; } = 1;
 
+    /// <summary>
+    /// How long an I/O thread goes on looking for packets after stream data came or was acknowledged, before it sleeps. To sleep
+    /// and to be woken takes longer than the answer on a short path. While it looks it yields the processor to every
+    /// thread that wants it; a processor that nobody wants is kept busy for this time.
+    /// </summary>
+    /// <value>Default 50 µs; 0 … 1 ms; 0 sleeps at once.</value>
+    public TimeSpan BusyPoll { get; init; } = TimeSpan.FromMicroseconds(50);
+
     /// <summary>When a listener validates addresses by Retry.</summary>
     /// <value>Default <see cref="Ngtcp2RetryPolicy.UnderLoad"/>.</value>
     public Ngtcp2RetryPolicy Retry { get; init; }
@@ -83,6 +91,14 @@ public sealed class Ngtcp2TransportOptions
     /// </summary>
     /// <value>Default true.</value>
     public bool SessionTickets { get; init; } = true;
+
+    /// <summary>
+    /// Whether listeners take early data (0-RTT, RFC 9001 section 4.6) for the protocols that can deal with it: calls of methods marked
+    /// as replayable that a resumed client sends along with its first packet. Each ticket allows it once, at the listener
+    /// that gave it out. What clients send is their own matter: <see cref="TransportConnectOptions.EarlyData"/>.
+    /// </summary>
+    /// <value>Default false; true needs <see cref="SessionTickets"/>.</value>
+    public bool AcceptEarlyData { get; init; }
 
     /// <summary>
     /// Gives the secret that session tickets are encrypted under, of at least 32 bytes; called for every handshake, from
@@ -149,9 +165,12 @@ public sealed class Ngtcp2TransportOptions
     internal void Validate()
     {
         Require(IoThreads is >= 1 and <= 64, nameof(IoThreads), "must be 1 to 64");
+        Require(
+            BusyPoll >= TimeSpan.Zero && BusyPoll <= TimeSpan.FromMilliseconds(1), nameof(BusyPoll), "must be 0 to 1 ms");
         Require(RetryThreshold >= 0, nameof(RetryThreshold), "must be at least 0");
         Require(MaxHalfOpenConnections >= 1, nameof(MaxHalfOpenConnections), "must be at least 1");
         Require(SecretKey.Length is 0 or >= 32, nameof(SecretKey), "must be empty or at least 32 bytes long");
+        Require(!AcceptEarlyData || SessionTickets, nameof(AcceptEarlyData), $"needs {nameof(SessionTickets)}");
         Require(ResumptionCacheSize is >= 0 and <= 65536, nameof(ResumptionCacheSize), "must be 0 to 65,536");
         Require(
             AddressTokenLifetime >= TimeSpan.Zero && AddressTokenLifetime <= TimeSpan.FromDays(7),

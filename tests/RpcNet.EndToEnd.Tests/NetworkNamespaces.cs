@@ -10,6 +10,8 @@ internal sealed class NetworkNamespaces : IAsyncDisposable
 {
     private readonly string _prefix = $"rpcnet{Environment.ProcessId.ToString(CultureInfo.InvariantCulture)}";
 
+    private string HostsFolder => $"/etc/netns/{Near}";
+
     public string Near => $"{_prefix}n";
 
     public string Far => $"{_prefix}f";
@@ -46,6 +48,24 @@ internal sealed class NetworkNamespaces : IAsyncDisposable
         return namespaces;
     }
 
+    /// <summary>What names mean to processes on the near side; before the first of them starts, and again while they run.</summary>
+    public void SetHosts(params string[] lines)
+    {
+        Directory.CreateDirectory(HostsFolder);
+        File.WriteAllLines(Path.Combine(HostsFolder, "hosts"), ["127.0.0.1 localhost", .. lines]);
+    }
+
+    /// <summary>Lets loopback packets of the near side be as large as those of a network, and counts their bytes.</summary>
+    public Task LimitLoopbackAsync() => Shell.RunAsync("ip", "-n", Near, "link", "set", "lo", "mtu", "1500");
+
+    /// <summary>The bytes of IP packets that the loopback device of the near side has carried.</summary>
+    public async Task<long> LoopbackBytesAsync()
+    {
+        var (code, output) = await Shell.TryAsync("ip", "netns", "exec", Near, "cat", "/sys/class/net/lo/statistics/tx_bytes");
+        Assert.True(code == 0, output);
+        return long.Parse(output, CultureInfo.InvariantCulture);
+    }
+
     /// <summary>What the near side sends no longer arrives; what the far side sends does.</summary>
     public Task CutOneWayAsync() => Shell.RunAsync(
         "ip", "-n", Near, "neighbour", "replace", FarAddress, "lladdr", "02:00:00:00:00:99", "dev", "cable", "nud", "permanent");
@@ -68,5 +88,9 @@ internal sealed class NetworkNamespaces : IAsyncDisposable
     {
         await Shell.TryAsync("ip", "netns", "delete", Near);
         await Shell.TryAsync("ip", "netns", "delete", Far);
+        if (Directory.Exists(HostsFolder))
+        {
+            Directory.Delete(HostsFolder, recursive: true);
+        }
     }
 }

@@ -115,11 +115,14 @@ public sealed class WorkerChannelPool : IAsyncDisposable
     }
 
     /// <summary>The worker is gone: closes its channel, at once or after its calls.</summary>
-    internal void Retire(Worker worker, bool failed)
+    /// <param name="worker">Which.</param>
+    /// <param name="reason">Why, such as "it failed".</param>
+    /// <param name="failed">Whether to close at once.</param>
+    internal void Retire(Worker worker, string reason, bool failed)
     {
         if (_entries.TryRemove(worker, out var entry))
         {
-            Track(CloseAsync(entry, worker, failed ? TimeSpan.Zero : _options.DrainTimeout));
+            Track(CloseAsync(entry, worker, $"{worker.Label} is gone, {reason}", failed ? TimeSpan.Zero : _options.DrainTimeout));
         }
     }
 
@@ -166,7 +169,7 @@ public sealed class WorkerChannelPool : IAsyncDisposable
         {
             if (entry.TryClose() && _entries.TryRemove(new(worker, entry)))
             {
-                Track(DisposeAsync(entry, worker));
+                Track(CloseAsync(entry, worker, "it gave way to another one"));
                 return true;
             }
         }
@@ -181,7 +184,7 @@ public sealed class WorkerChannelPool : IAsyncDisposable
             if (_time.GetElapsedTime(entry.LastUsed) >= _options.IdleTimeout && entry.TryClose() && _entries.TryRemove(new(worker, entry)))
             {
                 RoutingLog.ChannelIdle(_logger, worker.Label, worker.Address);
-                Track(DisposeAsync(entry, worker));
+                Track(CloseAsync(entry, worker, "it was not used"));
             }
         }
     }
@@ -205,13 +208,13 @@ public sealed class WorkerChannelPool : IAsyncDisposable
         {
             // The pool is being closed.
         }
-        catch (Exception e) when (e is RpcFaultException or ObjectDisposedException)
+        catch (RpcFaultException e)
         {
             RoutingLog.WarmingFailed(_logger, worker.Label, worker.Address, e.Message);
         }
     }
 
-    private async Task CloseAsync(Entry entry, Worker worker, TimeSpan drain)
+    private async Task CloseAsync(Entry entry, Worker worker, string reason, TimeSpan drain)
     {
         entry.Close();
         if (drain > TimeSpan.Zero)
@@ -219,14 +222,14 @@ public sealed class WorkerChannelPool : IAsyncDisposable
             await entry.Unused.WaitAsync(drain, _time, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
-        await DisposeAsync(entry, worker).ConfigureAwait(false);
+        await CloseAsync(entry, worker, reason).ConfigureAwait(false);
     }
 
-    private async Task DisposeAsync(Entry entry, Worker worker)
+    private async Task CloseAsync(Entry entry, Worker worker, string reason)
     {
         try
         {
-            await entry.Channel.DisposeAsync().ConfigureAwait(false);
+            await entry.Channel.CloseAsync(reason).ConfigureAwait(false);
         }
         catch (Exception e)
         {
@@ -251,9 +254,12 @@ public sealed class WorkerChannelPool : IAsyncDisposable
     {
         await _stopping.CancelAsync().ConfigureAwait(false);
         await _timer.DisposeAsync().ConfigureAwait(false);
-        foreach (var worker in _entries.Keys)
+        foreach (var (worker, _) in _entries)
         {
-            Retire(worker, failed: true);
+            if (_entries.TryRemove(worker, out var entry))
+            {
+                Track(CloseAsync(entry, worker, "the pool of connections is being disposed", TimeSpan.Zero));
+            }
         }
 
         await Task.WhenAll(_background.Keys).ConfigureAwait(false);

@@ -5,11 +5,14 @@ namespace RpcNet.Cluster;
 /// </summary>
 public sealed class ClusterConnectionOptions
 {
-    /// <summary>The most outgoing connections; the least recently used is closed first.</summary>
+    /// <summary>The most connections opened from here; the least recently used is closed first.</summary>
     /// <value>4 … 65,535; default 128.</value>
     public int MaxConnections { get; set; } = 128;
 
-    /// <summary>An outgoing connection that carried nothing for this long is closed.</summary>
+    /// <summary>
+    /// A connection opened from here that carried nothing for this long is closed. Above 32 members it is
+    /// IdleClose · 32 / N, but not less than 3 s: the next message to a given member is then too far off to keep it.
+    /// </summary>
     /// <value>1 s … 1 day; default 30 s.</value>
     public TimeSpan IdleClose { get; set; } = TimeSpan.FromSeconds(30);
 

@@ -97,7 +97,7 @@ public sealed partial class ClusterNode : ISwimEffects
                 _seedAnswered.TrySetResult();
                 break;
             case SwimEventKind.LeaveCompleted:
-                _left.TrySetResult();
+                _left.TrySetResult(e.Favourable);
                 break;
             case SwimEventKind.Paused:
                 ClusterLog.Paused(_logger, e.Duration);

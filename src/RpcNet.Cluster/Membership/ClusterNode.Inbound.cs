@@ -41,37 +41,55 @@ public sealed partial class ClusterNode
     // Awaits here keep the context that they find, so that on the gossip's own thread they stay there.
     private async Task ServeAsync(ITransportConnection connection, CancellationToken cancellationToken)
     {
-        var peer = connection.RemoteEndPoint;
-        var streams = new HashSet<Task>();
         await using (connection.ConfigureAwait(true))
         {
+            TransportError? error = null;
             try
             {
-                while (true)
+                error = await ReadMessagesAsync(connection, cancellationToken).ConfigureAwait(true);
+            }
+            finally
+            {
+                _connections.GiveBack(connection, isLost: error == TransportError.ConnectionIdle);
+            }
+        }
+    }
+
+    /// <summary>Takes in what comes over a connection, whoever opened it, until it ends or the token is cancelled.</summary>
+    /// <returns>Why it ended, or null when it was cancelled.</returns>
+    private async Task<TransportError?> ReadMessagesAsync(ITransportConnection connection, CancellationToken cancellationToken)
+    {
+        var peer = connection.RemoteEndPoint;
+        var streams = new HashSet<Task>();
+        TransportError? error = null;
+        try
+        {
+            while (true)
+            {
+                var stream = await connection.AcceptStreamAsync(cancellationToken).ConfigureAwait(true);
+                var reading = ReadMessageAsync(stream, connection, peer, cancellationToken);
+                if (!reading.IsCompleted)
                 {
-                    var stream = await connection.AcceptStreamAsync(cancellationToken).ConfigureAwait(true);
-                    var reading = ReadMessageAsync(stream, peer, cancellationToken);
-                    if (!reading.IsCompleted)
-                    {
-                        streams.RemoveWhere(static t => t.IsCompleted);
-                        streams.Add(reading);
-                    }
+                    streams.RemoveWhere(static t => t.IsCompleted);
+                    streams.Add(reading);
                 }
             }
-            catch (TransportException e)
-            {
-                ClusterLog.StreamFailed(_logger, peer, e.Message);
-            }
-            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
-            {
-                // The host stops: the connection is closed below.
-            }
+        }
+        catch (TransportException e)
+        {
+            error = e.Error;
+            ClusterLog.StreamFailed(_logger, peer, e.Message);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            // The host stops, and the connection with it.
         }
 
         await Task.WhenAll(streams).ConfigureAwait(true);
+        return error;
     }
 
-    private async Task ReadMessageAsync(ITransportStream stream, IPEndPoint peer, CancellationToken cancellationToken)
+    private async Task ReadMessageAsync(ITransportStream stream, ITransportConnection connection, IPEndPoint peer, CancellationToken cancellationToken)
     {
         Interlocked.Increment(ref _reading);
         await using (stream.ConfigureAwait(true))
@@ -98,7 +116,7 @@ public sealed partial class ClusterNode
                     }
                 }
 
-                Deliver(buffer.AsMemory(0, length), peer);
+                Deliver(buffer.AsMemory(0, length), connection, peer);
             }
             catch (TransportException e)
             {
@@ -116,12 +134,17 @@ public sealed partial class ClusterNode
         }
     }
 
-    private void Deliver(ReadOnlyMemory<byte> bytes, IPEndPoint peer)
+    private void Deliver(ReadOnlyMemory<byte> bytes, ITransportConnection connection, IPEndPoint peer)
     {
         if (!SwimCodec.TryDecode(bytes, _options.MaxTagBytes, out var message, out var reason))
         {
             CountMalformed(peer, reason);
             return;
+        }
+
+        if (message.Cluster == _clusterHash)
+        {
+            _connections.Heard(connection, peer, message.ReplyTo, _local.Address);
         }
 
         var limit = _options.Connections.ReceiveQueueLength;

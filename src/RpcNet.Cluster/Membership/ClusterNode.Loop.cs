@@ -79,16 +79,21 @@ public sealed partial class ClusterNode
         }
         catch (Exception e)
         {
-            // A defect: without its loop the node would look alive here and dead to all others, so it stops answering for good.
-            ClusterLog.LoopFailed(_logger, e);
-            _mailbox.Writer.TryComplete(e);
-            _left.TrySetResult();
+            Fail(e);
         }
 
         while (reader.TryRead(out var rest))
         {
             rest.Done?.TrySetException(new ObjectDisposedException(nameof(ClusterNode)));
         }
+    }
+
+    /// <summary>A defect: without its loop the node would look alive here and dead to all others, so it stops answering for good.</summary>
+    private void Fail(Exception e)
+    {
+        ClusterLog.LoopFailed(_logger, e);
+        _mailbox.Writer.TryComplete(e);
+        _left.TrySetResult(false);
     }
 
     private void Apply(SwimMachine machine, in Input input)
@@ -108,7 +113,7 @@ public sealed partial class ClusterNode
                 break;
             case InputKind.SeedsResolved:
                 machine.SeedsResolved(now, input.Addresses!);
-                WarnOfSilentSeeds(now, machine, input.Addresses!);
+                WarnOfSilentSeeds(now, machine, input.Addresses!, input.IsIncomplete);
                 break;
             case InputKind.HurrySeeds:
                 machine.HurrySeeds(now);
@@ -129,7 +134,7 @@ public sealed partial class ClusterNode
         if (now >= _nextIdleClose)
         {
             _nextIdleClose = now + TimeSpan.FromSeconds(1);
-            _connections.CloseIdle();
+            _connections.CloseIdle(machine.LiveCount);
         }
     }
 
@@ -184,41 +189,44 @@ public sealed partial class ClusterNode
 
     private async Task ResolveSeedsAsync(string[] seeds)
     {
-        var addresses = new List<IPEndPoint>();
-        foreach (var seed in seeds)
+        try
         {
-            switch (ClusterOptions.ParseEndPoint(seed))
+            var addresses = await Task.WhenAll(seeds.Select(ResolveSeedAsync)).ConfigureAwait(false);
+            Post(new Input(InputKind.SeedsResolved)
             {
-                case IPEndPoint ip:
-                    addresses.Add(ip);
-                    break;
-                case DnsEndPoint name:
-                    try
-                    {
-                        foreach (var ip in await Dns.GetHostAddressesAsync(name.Host, _stop.Token).ConfigureAwait(false))
-                        {
-                            addresses.Add(new IPEndPoint(ip, name.Port));
-                        }
-                    }
-                    catch (SocketException e)
-                    {
-                        ClusterLog.SeedUnresolved(_logger, seed, e.Message);
-                    }
-                    catch (OperationCanceledException)
-                    {
-                        return;
-                    }
-
-                    break;
-            }
+                Addresses = [.. addresses.SelectMany(static a => a ?? [])],
+                IsIncomplete = addresses.Contains(null),
+            });
         }
-
-        Post(new Input(InputKind.SeedsResolved) { Addresses = addresses });
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+        {
+            // The end.
+        }
     }
 
-    private void WarnOfSilentSeeds(TimeSpan now, SwimMachine machine, List<IPEndPoint> addresses)
+    /// <returns>Null when the name has no address at present.</returns>
+    private async Task<IEnumerable<IPEndPoint>?> ResolveSeedAsync(string seed)
     {
-        var others = addresses.Exists(a => !a.Equals(machine.Local.Address));
+        if (ClusterOptions.ParseEndPoint(seed) is not DnsEndPoint name)
+        {
+            return ClusterOptions.ParseEndPoint(seed) is IPEndPoint ip ? [ip] : [];
+        }
+
+        try
+        {
+            var addresses = await Resolve(name.Host, _stop.Token).ConfigureAwait(false);
+            return addresses.Select(a => new IPEndPoint(a, name.Port));
+        }
+        catch (Exception e) when (e is SocketException or ArgumentException)
+        {
+            ClusterLog.SeedUnresolved(_logger, seed, e.Message);
+            return null;
+        }
+    }
+
+    private void WarnOfSilentSeeds(TimeSpan now, SwimMachine machine, List<IPEndPoint> addresses, bool isIncomplete)
+    {
+        var others = isIncomplete || addresses.Exists(a => !a.Equals(machine.Local.Address));
         if (!others)
         {
             // Nobody to wait for: this node is the first one, or is joined by others.
@@ -254,6 +262,9 @@ public sealed partial class ClusterNode
         public IPEndPoint? Address { get; init; }
 
         public List<IPEndPoint>? Addresses { get; init; }
+
+        /// <summary>Whether the name of a seed had no address.</summary>
+        public bool IsIncomplete { get; init; }
 
         public FrozenDictionary<string, string>? Tags { get; init; }
 

@@ -25,13 +25,14 @@ public sealed partial class ClusterNode : IClusterMembership, IAsyncDisposable
     private readonly Random _random;
     private readonly ILogger _logger;
     private readonly NodeId _id;
+    private readonly uint _clusterHash;
     private readonly long _epoch;
     private readonly EventHub _hub;
     private readonly GossipConnections _connections;
     private readonly Channel<Input> _mailbox = Channel.CreateUnbounded<Input>(new UnboundedChannelOptions { SingleReader = true });
     private readonly CancellationTokenSource _stop = new();
     private readonly TaskCompletionSource _seedAnswered = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly TaskCompletionSource _left = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<bool> _left = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _lifeLock = new();
     private readonly Lock _machineLock = new();
 
@@ -48,8 +49,9 @@ public sealed partial class ClusterNode : IClusterMembership, IAsyncDisposable
     /// <param name="options">Read once. A null NodeId makes a random one.</param>
     /// <param name="transport">Makes the outgoing gossip connections.</param>
     /// <param name="connectOptions">
-    /// Gives the options for a connection to a peer: TLS identity and validation, idle timeout, and
-    /// <see cref="ClusterProtocol.Alpn"/> as the only ALPN.
+    /// Gives the options for a connection to a peer: TLS identity and validation, idle timeout,
+    /// <see cref="ClusterProtocol.Alpn"/> as the only ALPN, and inbound unidirectional streams, since peers answer over the
+    /// connection on which they were asked.
     /// </param>
     /// <param name="timeProvider">The clock; null takes the system's.</param>
     /// <param name="random">A source that nobody else uses; null makes one with a random seed.</param>
@@ -72,14 +74,15 @@ public sealed partial class ClusterNode : IClusterMembership, IAsyncDisposable
         _random = random ?? new Random(Guid.NewGuid().GetHashCode());
         _logger = (loggerFactory ?? NullLoggerFactory.Instance).CreateLogger("RpcNet.Cluster");
         _id = new NodeId(options.NodeId ?? string.Create(CultureInfo.InvariantCulture, $"node-{_random.NextInt64():x}"));
+        _clusterHash = SwimMachine.ClusterHash(options.ClusterName);
         _epoch = _time.GetTimestamp();
         _hub = new EventHub(options.EventBufferSize, _time);
         if (transport.CompletesOnCallersContext && _time == TimeProvider.System)
         {
-            _thread = new GossipThread($"gossip {_id}", _time, () => Post(new Input(InputKind.Tick)));
+            _thread = new GossipThread($"gossip {_id}", _time, () => Post(new Input(InputKind.Tick)), Fail);
         }
 
-        _connections = new GossipConnections(transport, connectOptions, options.Connections, _time, _logger, RunApart, ReportLoss);
+        _connections = new GossipConnections(transport, connectOptions, options.Connections, _time, _logger, RunApart, ReadMessagesAsync, ReportLoss);
         _tags = options.Tags.ToFrozenDictionary(StringComparer.Ordinal);
         _seeds = [.. options.Seeds];
         _local = new ClusterMember
@@ -104,6 +107,9 @@ public sealed partial class ClusterNode : IClusterMembership, IAsyncDisposable
 
     /// <inheritdoc/>
     public bool HasQuorum => _hasQuorum;
+
+    /// <summary>How the names of seeds become addresses.</summary>
+    internal Func<string, CancellationToken, Task<IPAddress[]>> Resolve { get; init; } = Dns.GetHostAddressesAsync;
 
     private TimeSpan Now => _time.GetElapsedTime(_epoch);
 
@@ -283,9 +289,14 @@ public sealed partial class ClusterNode : IClusterMembership, IAsyncDisposable
         using var deadline = new Deadline(_options.LeaveTimeout, _time, cancellationToken);
         try
         {
-            await _left.Task.WaitAsync(deadline.Token).ConfigureAwait(false);
-            await _connections.FlushAsync().WaitAsync(deadline.Token).ConfigureAwait(false);
-            ClusterLog.LeftCluster(_logger, _options.ClusterName);
+            if (await _left.Task.WaitAsync(deadline.Token).ConfigureAwait(false))
+            {
+                ClusterLog.LeftCluster(_logger, _options.ClusterName);
+            }
+            else
+            {
+                ClusterLog.LeaveTimedOut(_logger);
+            }
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
@@ -319,7 +330,7 @@ public sealed partial class ClusterNode : IClusterMembership, IAsyncDisposable
         await _resolving.ConfigureAwait(false);
         await _connections.CloseAsync().ConfigureAwait(false);
         _hub.Close();
-        _left.TrySetResult();
+        _left.TrySetResult(false);
         _seedAnswered.TrySetException(new ObjectDisposedException(nameof(ClusterNode)));
         _ = _seedAnswered.Task.Exception;
         _thread?.Stop();

@@ -77,7 +77,10 @@ public sealed class ClusterOptions
     /// <value>1 s … 1 h; default 15 s.</value>
     public TimeSpan PushPullInterval { get; set; } = TimeSpan.FromSeconds(15);
 
-    /// <summary>The period in which a node tries one random failed member, so that a healed partition is noticed.</summary>
+    /// <summary>
+    /// The period in which a node tries one random failed member, so that a healed partition is noticed. Grows as
+    /// ReconnectInterval · N / 32 above 32 nodes, which together still make as many tries.
+    /// </summary>
     /// <value>1 s … 1 h; default 5 s.</value>
     public TimeSpan ReconnectInterval { get; set; } = TimeSpan.FromSeconds(5);
 

@@ -68,7 +68,7 @@ public sealed partial class WorkerRegistry
         }
     }
 
-    private void OnRemoved(Worker worker, bool failed)
+    private void OnRemoved(Worker worker, string reason, bool failed)
     {
         if (_watches.TryRemove(worker, out var watch))
         {
@@ -78,10 +78,10 @@ public sealed partial class WorkerRegistry
                 CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         }
 
-        Channels?.Retire(worker, failed);
+        Channels?.Retire(worker, reason, failed);
         foreach (var pool in _attached)
         {
-            pool.Retire(worker, failed);
+            pool.Retire(worker, reason, failed);
         }
     }
 

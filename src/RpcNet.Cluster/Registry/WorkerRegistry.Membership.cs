@@ -201,7 +201,7 @@ public sealed partial class WorkerRegistry
         foreach (var (worker, reason, failed) in notices.Removed)
         {
             RoutingLog.WorkerRemoved(_logger, worker.Label, worker.Address, reason);
-            OnRemoved(worker, failed);
+            OnRemoved(worker, reason, failed);
             WorkerRemoved?.Invoke(this, new WorkerChange(worker, WorkerState.Gone, reason));
         }
 

@@ -60,7 +60,7 @@ internal readonly struct SwimEvent(SwimEventKind kind)
 
     public IPEndPoint? Address { get; init; }
 
-    /// <summary>Conflict: the local node keeps the id. PartitionDetected: this side has the quorum.</summary>
+    /// <summary>Conflict: the local node keeps the id. PartitionDetected: this side has the quorum. LeaveCompleted: the good-bye was confirmed.</summary>
     public bool Favourable { get; init; }
 
     public TimeSpan Duration { get; init; }

@@ -2,59 +2,35 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace RpcNet.Cluster.Swim;
 
-/// <summary>A row: the best that the local node knows of a member.</summary>
-internal sealed class MemberEntry
-{
-    public MemberEntry(NodeId id, ulong generation, ulong incarnation, MemberState state, MemberRecord? record, TimeSpan now)
-    {
-        Id = id;
-        Generation = generation;
-        Incarnation = incarnation;
-        State = state;
-        Record = record;
-        StateSince = now;
-    }
-
-    public NodeId Id { get; }
-
-    public ulong Generation { get; set; }
-
-    /// <summary>The incarnation that <see cref="State"/> refers to; the record's may be lower.</summary>
-    public ulong Incarnation { get; set; }
-
-    public MemberState State { get; set; }
-
-    /// <summary>Null only for a dead member that was never seen alive.</summary>
-    public MemberRecord? Record { get; set; }
-
-    public TimeSpan StateSince { get; set; }
-
-    /// <summary>The place in the table's list of live or dead rows.</summary>
-    public int Index { get; set; } = -1;
-
-    public bool IsLive => State <= MemberState.Suspect;
-
-    public NodeIdentity Identity => new(Id, Generation);
-}
-
 /// <summary>
 /// All members but the local one: a dictionary by id, a shuffled list of the live ones that also is the round-robin order of
 /// probes, and a list of the dead ones.
 /// </summary>
-internal sealed class MemberTable
+/// <remarks>
+/// A table that starts from a <see cref="CommonView"/> has rows without an object: live members that are as the view says. They
+/// become <see cref="MemberEntry"/> when somebody asks for them, and their numbers are those of the view.
+/// </remarks>
+internal sealed partial class MemberTable
 {
     private readonly Dictionary<NodeId, MemberEntry> _byId = [];
-    private readonly List<MemberEntry> _live = [];
-    private readonly List<MemberEntry> _dead = [];
+    private readonly List<MemberEntry?> _rows = [];
+    private readonly Stack<int> _freeRows = [];
+    private readonly MemberRows _live;
+    private readonly MemberRows _dead;
     private readonly Random _random;
     private int _cursor;
     private uint _turn;
 
-    public MemberTable(Random random) => _random = random;
+    public MemberTable(Random random)
+    {
+        _random = random;
+        _live = new MemberRows(this);
+        _dead = new MemberRows(this);
+    }
 
-    public IReadOnlyList<MemberEntry> Live => _live;
+    public MemberRows Live => _live;
 
-    public IReadOnlyList<MemberEntry> Dead => _dead;
+    public MemberRows Dead => _dead;
 
     /// <summary>The exclusive or of the fingerprints of all live rows.</summary>
     public ulong Fingerprint { get; private set; }
@@ -62,17 +38,37 @@ internal sealed class MemberTable
     /// <summary>Grows when a row enters or leaves the list of the living.</summary>
     public long Version { get; private set; }
 
-    public void Reserve(int capacity)
-    {
-        _byId.EnsureCapacity(capacity);
-        _live.Capacity = Math.Max(_live.Capacity, capacity);
-    }
+    /// <summary>Who entered and left the list of the living since a mark.</summary>
+    public LiveChanges Changes { get; } = new();
 
-    public bool TryGet(NodeId id, [NotNullWhen(true)] out MemberEntry? entry) => _byId.TryGetValue(id, out entry);
+    /// <summary>The row of this number.</summary>
+    public MemberEntry this[int number] => number < _viewCount ? OwnRowOf(number)! : _rows[number - _viewCount]!;
+
+    public bool TryGet(NodeId id, [NotNullWhen(true)] out MemberEntry? entry)
+    {
+        if (_byId.TryGetValue(id, out entry))
+        {
+            return true;
+        }
+
+        entry = _view is not null && _view.TryGetNumber(id, out var number) ? OwnRowOf(number) : null;
+        return entry is not null;
+    }
 
     public void Add(MemberEntry entry)
     {
         _byId.Add(entry.Id, entry);
+        if (_freeRows.TryPop(out var free))
+        {
+            _rows[free] = entry;
+            entry.Number = _viewCount + free;
+        }
+        else
+        {
+            entry.Number = _viewCount + _rows.Count;
+            _rows.Add(entry);
+        }
+
         Attach(entry);
     }
 
@@ -118,7 +114,16 @@ internal sealed class MemberTable
         }
 
         Detach(entry);
-        _byId.Remove(entry.Id);
+        if (entry.Number < _viewCount)
+        {
+            _ownRows[entry.Number] = null;
+        }
+        else
+        {
+            _byId.Remove(entry.Id);
+            _rows[entry.Number - _viewCount] = null;
+            _freeRows.Push(entry.Number - _viewCount);
+        }
     }
 
     /// <summary>
@@ -136,7 +141,7 @@ internal sealed class MemberTable
         {
             for (var i = _live.Count - 1; i > 0; i--)
             {
-                Swap(i, _random.Next(i + 1));
+                _live.Swap(i, _random.Next(i + 1));
             }
 
             _cursor = 0;
@@ -180,48 +185,44 @@ internal sealed class MemberTable
     {
         if (!entry.IsLive)
         {
-            entry.Index = _dead.Count;
-            _dead.Add(entry);
+            _dead.Add(entry.Number);
             return;
         }
 
-        Version++;
         Fingerprint ^= entry.Record!.Fingerprint;
-        entry.Index = _live.Count;
-        _live.Add(entry);
+        Changes.Enter(entry.Id);
+        AttachLive(entry.Number);
+    }
+
+    private void AttachLive(int number)
+    {
+        Version++;
+        _live.Add(number);
         if (_cursor < _live.Count)
         {
-            Swap(entry.Index, _random.Next(_cursor, _live.Count));
+            _live.Swap(_live.Count - 1, _random.Next(_cursor, _live.Count));
         }
     }
 
     private void Detach(MemberEntry entry)
     {
-        var list = entry.IsLive ? _live : _dead;
-        var hole = entry.Index;
-        if (entry.IsLive)
+        if (!entry.IsLive)
         {
-            Version++;
-            if (hole < _cursor)
-            {
-                // The last row already probed fills the hole, so that no row is probed twice or skipped in this round.
-                _cursor--;
-                Swap(hole, _cursor);
-                hole = _cursor;
-            }
+            _dead.RemoveAt(_dead.IndexOf(entry));
+            return;
         }
 
-        var last = list[^1];
-        list[hole] = last;
-        last.Index = hole;
-        list.RemoveAt(list.Count - 1);
-        entry.Index = -1;
-    }
+        Version++;
+        Changes.Leave(entry.Record!);
+        var hole = _live.IndexOf(entry);
+        if (hole < _cursor)
+        {
+            // The last row already probed fills the hole, so that no row is probed twice or skipped in this round.
+            _cursor--;
+            _live.Swap(hole, _cursor);
+            hole = _cursor;
+        }
 
-    private void Swap(int a, int b)
-    {
-        (_live[a], _live[b]) = (_live[b], _live[a]);
-        _live[a].Index = a;
-        _live[b].Index = b;
+        _live.RemoveAt(hole);
     }
 }

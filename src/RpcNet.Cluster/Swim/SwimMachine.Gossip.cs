@@ -8,20 +8,34 @@ internal sealed partial class SwimMachine
 
     private static readonly TimeSpan SilentSpell = TimeSpan.FromSeconds(2.5);
 
+    /// <summary>After news has been passed on and for this long there was no other, gossip has reached whom it could.</summary>
+    private static readonly TimeSpan NewsSettleTime = TimeSpan.FromSeconds(2);
+
     private readonly Dictionary<NodeId, TimeSpan> _lastNotified = [];
+    private TimeSpan _lastNews;
+    private bool _comparesAfterNews;
 
     private void GossipTick(TimeSpan now)
     {
         _lastGossip = now;
-        if (_phase == Phase.Leaving && IsFarewellSpread(now))
+        if (_phase == Phase.Leaving)
         {
-            EndLeave();
-            return;
+            PressFarewell(now);
+            if (_phase == Phase.Left)
+            {
+                return;
+            }
         }
 
         if (_queue.Count == 0 || IsConflicted || !CanGossip())
         {
             _nextGossip = _phase == Phase.Leaving ? now + _options.GossipInterval : TimeSpan.MaxValue;
+            if (_queue.Count == 0 && !_comparesAfterNews)
+            {
+                _comparesAfterNews = true;
+                _timers.Add(now + NewsSettleTime + Jitter(NewsSettleTime), TimerKind.NewsSettled);
+            }
+
             return;
         }
 
@@ -37,6 +51,22 @@ internal sealed partial class SwimMachine
 
             Send(target.Record!.Address, New(MessageKind.Gossip, updates: news));
         }
+    }
+
+    /// <summary>
+    /// Of many changes at once, as when a partition heals, gossip leaves out a few nodes here and there. Comparing once when it is
+    /// over finds them long before the periodic comparison does, and costs one message where nothing is amiss.
+    /// </summary>
+    private void CompareAfterNews(TimeSpan now)
+    {
+        if (now - _lastNews < NewsSettleTime)
+        {
+            _timers.Add(_lastNews + NewsSettleTime + Jitter(NewsSettleTime), TimerKind.NewsSettled);
+            return;
+        }
+
+        _comparesAfterNews = false;
+        SyncWithRandomMember(now);
     }
 
     private bool CanGossip() => _table.Live.Count > 0 && _phase is Phase.Running or Phase.Leaving;

@@ -8,7 +8,6 @@ internal sealed partial class SwimMachine
     private readonly HeartbeatMonitor _detector;
     private readonly List<MemberEntry> _monitors = [];
     private readonly List<MemberEntry> _monitored = [];
-    private readonly List<(ulong Distance, MemberEntry Entry)> _nearest = [];
     private long _ringVersion = -1;
     private uint _heartbeat;
 
@@ -95,47 +94,8 @@ internal sealed partial class SwimMachine
         }
 
         _ringVersion = _table.Version;
-        Nearest(_local.RingHash, forwards: true, _monitors);
-        Nearest(_local.RingHash, forwards: false, _monitored);
+        _table.Nearest(_local.RingHash, forwards: true, _options.Phi.Monitors, _monitors);
+        _table.Nearest(_local.RingHash, forwards: false, _options.Phi.Monitors, _monitored);
         _detector.Retain(_monitored);
-    }
-
-    private void Nearest(ulong origin, bool forwards, List<MemberEntry> into, MemberEntry? excluded = null)
-    {
-        var count = _options.Phi.Monitors;
-        _nearest.Clear();
-        foreach (var entry in _table.Live)
-        {
-            if (entry == excluded)
-            {
-                continue;
-            }
-
-            var hash = entry.Record!.RingHash;
-            var distance = forwards ? hash - origin : origin - hash;
-            if (_nearest.Count == count && distance >= _nearest[^1].Distance)
-            {
-                continue;
-            }
-
-            if (_nearest.Count == count)
-            {
-                _nearest.RemoveAt(count - 1);
-            }
-
-            var at = _nearest.Count;
-            while (at > 0 && _nearest[at - 1].Distance > distance)
-            {
-                at--;
-            }
-
-            _nearest.Insert(at, (distance, entry));
-        }
-
-        into.Clear();
-        foreach (var (_, entry) in _nearest)
-        {
-            into.Add(entry);
-        }
     }
 }

@@ -213,12 +213,13 @@ internal sealed partial class SwimMachine
     private void Bury(TimeSpan now, MemberEntry entry, ulong generation, ulong incarnation, MemberState state, MemberUpdate update)
     {
         var wasLive = entry.IsLive;
+        var isNews = wasLive || generation != entry.Generation;
         var record = entry.Record;
         EndSuspicion(entry);
         _table.Update(entry, generation, incarnation, state, record, now);
         if (state == MemberState.Failed)
         {
-            BeginProbation(now, entry, update.IsVerdict);
+            NoteFailure(now, entry, update.IsVerdict, isNews);
         }
 
         _detector.Forget(entry.Id);
@@ -327,6 +328,12 @@ internal sealed partial class SwimMachine
     {
         if (!_rules.CallsForRefutation(_local.Incarnation, accused))
         {
+            if (_queue.Find(_local.Id) is null)
+            {
+                // Refuted before, and sent as often as any news: whoever still accuses has not heard it.
+                Spread(MemberUpdate.Alive(_local));
+            }
+
             return;
         }
 
@@ -361,6 +368,7 @@ internal sealed partial class SwimMachine
         if (_rules.PassesOn(update))
         {
             _queue.Add(update);
+            _lastNews = _now;
             if (_nextGossip == TimeSpan.MaxValue)
             {
                 _nextGossip = Max(_lastGossip + _options.GossipInterval, _now);

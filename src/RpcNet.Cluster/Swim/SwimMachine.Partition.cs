@@ -9,7 +9,7 @@ internal sealed partial class SwimMachine
     /// <summary>How long after a partition healed its stragglers come back without questions.</summary>
     private static readonly TimeSpan AfterHealing = TimeSpan.FromMinutes(1);
 
-    private MemberRecord[] _stableView = [];
+    private int _stableCount;
     private Dictionary<NodeId, MemberRecord> _unreachable = [];
     private Dictionary<NodeId, MemberRecord>? _partition;
     private TimeSpan _lastHeard;
@@ -65,14 +65,14 @@ internal sealed partial class SwimMachine
             _viewChanged = now;
         }
 
-        var isolated = _stableView.Length > 2 && now - _lastHeard > options.IsolationTimeout;
+        var isolated = _stableCount > 2 && now - _lastHeard > options.IsolationTimeout;
         if (_partition is null && _suspicions.Count == 0 && !isolated && now - _viewChanged >= options.StableViewTime)
         {
             AdoptStableView();
             return;
         }
 
-        if (_stableView.Length < 3)
+        if (_stableCount < 3)
         {
             return;
         }
@@ -83,7 +83,7 @@ internal sealed partial class SwimMachine
             _unreachableChanged = now;
         }
 
-        var large = unreachable.Count >= Math.Max(2, (int)Math.Ceiling(options.MinUnreachableShare * _stableView.Length));
+        var large = unreachable.Count >= Math.Max(2, (int)Math.Ceiling(options.MinUnreachableShare * _stableCount));
         _unreachable = unreachable;
         _largeSince = large ? Min(_largeSince, now) : TimeSpan.MaxValue;
 
@@ -106,39 +106,34 @@ internal sealed partial class SwimMachine
 
     private void AdoptStableView()
     {
-        if (_stableView.Length == LiveCount && _stableVersion == _table.Version)
+        if (_stableCount == LiveCount && _stableVersion == _table.Version)
         {
             return;
         }
 
         _stableVersion = _table.Version;
-        _stableView = new MemberRecord[LiveCount];
-        _stableView[0] = _local;
-        for (var i = 0; i < _table.Live.Count; i++)
-        {
-            _stableView[i + 1] = _table.Live[i].Record!;
-        }
-
+        _stableCount = LiveCount;
+        _table.Changes.Mark();
         _unreachable = [];
     }
 
+    /// <summary>Of the stable view's members those that failed or are suspect, or all when the local node is cut off; none that left.</summary>
     private Dictionary<NodeId, MemberRecord> FindUnreachable(bool isolated)
     {
         var unreachable = new Dictionary<NodeId, MemberRecord>();
-        foreach (var record in _stableView)
+        foreach (var (id, record) in _table.Changes.Gone)
         {
-            if (record.Id == _local.Id)
+            if (!_table.TryGet(id, out var entry) || (entry.State != MemberState.Left && (isolated || entry.State != MemberState.Alive)))
             {
-                continue;
+                unreachable.Add(id, record);
             }
+        }
 
-            if (!_table.TryGet(record.Id, out var entry))
+        foreach (var record in isolated ? _table.LiveRecords() : _suspicions.Values.Select(static s => s.Entry.Record!))
+        {
+            if (_table.Changes.IsOld(record.Id))
             {
-                unreachable.Add(record.Id, record);
-            }
-            else if (entry.State != MemberState.Left && (isolated || entry.State != MemberState.Alive))
-            {
-                unreachable.Add(record.Id, record);
+                unreachable.TryAdd(record.Id, record);
             }
         }
 
@@ -151,8 +146,14 @@ internal sealed partial class SwimMachine
     private void ReportPartition()
     {
         _partition = new Dictionary<NodeId, MemberRecord>(_unreachable);
-        var near = _stableView.Where(r => !_partition.ContainsKey(r.Id)).ToArray();
-        HasQuorum = JudgeQuorum(near);
+        var left = _table.Changes.Gone.Values.Where(r => !_table.TryGet(r.Id, out var entry) || !entry.IsLive);
+        var near = _table.LiveRecords()
+            .Where(r => _table.Changes.IsOld(r.Id))
+            .Concat(left)
+            .Where(r => !_partition.ContainsKey(r.Id))
+            .Prepend(_local)
+            .ToArray();
+        HasQuorum = JudgeQuorum(near, _partition);
         _effects.Notify(new SwimEvent(SwimEventKind.PartitionDetected)
         {
             Near = near,
@@ -173,7 +174,7 @@ internal sealed partial class SwimMachine
         _effects.Notify(new SwimEvent(SwimEventKind.PartitionHealed) { Near = returned, Far = missing });
     }
 
-    private bool JudgeQuorum(MemberRecord[] near)
+    private bool JudgeQuorum(MemberRecord[] near, Dictionary<NodeId, MemberRecord> far)
     {
         switch (_options.Partition.Quorum)
         {
@@ -182,13 +183,9 @@ internal sealed partial class SwimMachine
             case QuorumRule.Static:
                 return near.Length >= _options.Partition.StaticQuorum;
             default:
-                if (2 * near.Length != _stableView.Length)
-                {
-                    return 2 * near.Length > _stableView.Length;
-                }
-
-                var lowest = _stableView.MinBy(static r => r.Id)!.Id;
-                return near.Any(r => r.Id == lowest);
+                return near.Length == far.Count
+                    ? near.Min(static r => r.Id) < far.Keys.Min()
+                    : near.Length > far.Count;
         }
     }
 

@@ -22,13 +22,9 @@ internal sealed partial class SwimMachine
         }
 
         NoticePause(now);
-        foreach (var entry in _table.Live)
+        if (_table.FindLive(address) is { } entry)
         {
-            if (entry.Record!.Address.Equals(address))
-            {
-                ProbeAtOnce(now, entry);
-                return;
-            }
+            ProbeAtOnce(now, entry);
         }
     }
 
@@ -106,6 +102,11 @@ internal sealed partial class SwimMachine
 
     private void OnAck(TimeSpan now, SwimMessage message)
     {
+        if (ConfirmFarewell(message))
+        {
+            return;
+        }
+
         if (_probes.TryGetValue(message.Sequence, out var probe) && message.Target == new NodeIdentity(probe.Target.Id, probe.Generation))
         {
             // A late or relayed answer says that the target lives; whether the local node is healthy was judged at the timeout.

@@ -34,12 +34,23 @@ internal sealed partial class SwimMachine
         if (!_options.Quarantine.Enabled
             || !_options.Phi.Enabled
             || LiveCount < LeastMembersForProbation
-            || _source != record.Id
             || IsBehindPartition(now, record.Id)
             || !_probations.TryGetValue(entry.Id, out var probation)
             || probation.Generation != entry.Generation)
         {
             return true;
+        }
+
+        if (_source != record.Id)
+        {
+            if (!probation.IsVerdict || now - probation.LastFailure >= _options.Quarantine.Probation / 2)
+            {
+                return true;
+            }
+
+            // No monitor can have vouched for it so soon, so whoever passes this on has not heard the verdict.
+            Uphold(now, entry, record.Incarnation);
+            return false;
         }
 
         if (record.Flags.HasFlag(RecordFlags.Resumed) && !probation.IsVerdict && probation.Failures <= MaxExcuses)
@@ -50,6 +61,27 @@ internal sealed partial class SwimMachine
         var options = _options.Quarantine;
         var required = Min(options.Probation * Math.Pow(2, Math.Min(probation.Failures - 1, 20)), options.MaxProbation);
         return probation.IsClean(now, required, _options.Phi.HeartbeatInterval);
+    }
+
+    /// <summary>A verdict covers the incarnations that its subject published while it spread.</summary>
+    private void Uphold(TimeSpan now, MemberEntry entry, ulong incarnation)
+    {
+        _table.Update(entry, entry.Generation, incarnation, MemberState.Failed, entry.Record, now);
+        _effects.Changed(entry);
+        Spread(MemberUpdate.Accuse(MemberState.Failed, entry.Identity, incarnation, _local.Id, isVerdict: true));
+    }
+
+    /// <summary>The same failure heard of again at a higher incarnation is no relapse, but it may be a verdict now.</summary>
+    private void NoteFailure(TimeSpan now, MemberEntry entry, bool isVerdict, bool isNews)
+    {
+        if (isNews)
+        {
+            BeginProbation(now, entry, isVerdict);
+        }
+        else if (isVerdict && _probations.TryGetValue(entry.Id, out var probation) && probation.Generation == entry.Generation)
+        {
+            probation.Condemn(now);
+        }
     }
 
     private void BeginProbation(TimeSpan now, MemberEntry entry, bool isVerdict)
@@ -112,7 +144,7 @@ internal sealed partial class SwimMachine
 
     private void Complain(TimeSpan now, MemberEntry subject)
     {
-        Nearest(subject.Record!.RingHash, forwards: true, _panel, subject);
+        _table.Nearest(subject.Record!.RingHash, forwards: true, _options.Phi.Monitors, _panel, subject);
         var complaint = New(MessageKind.Complaint, target: subject.Identity);
         foreach (var monitor in _panel)
         {
@@ -182,6 +214,17 @@ internal sealed partial class SwimMachine
             IsVerdict = isVerdict;
             LastFailure = now;
             _cleanSince = TimeSpan.MaxValue;
+        }
+
+        /// <summary>The monitors have agreed on it after all: what spoke for the member before the failure no longer does.</summary>
+        public void Condemn(TimeSpan now)
+        {
+            if (!IsVerdict)
+            {
+                IsVerdict = true;
+                LastFailure = now;
+                _cleanSince = TimeSpan.MaxValue;
+            }
         }
 
         /// <summary>Counts heartbeats from before the failure; a gap after them voids them like any others.</summary>

@@ -28,7 +28,7 @@ internal sealed partial class SwimMachine
 
         foreach (var seed in seeds)
         {
-            if (!seed.Equals(_local.Address) && !IsLiveAddress(seed))
+            if (!seed.Equals(_local.Address) && _table.FindLive(seed) is null)
             {
                 SendJoin(seed);
             }
@@ -44,19 +44,6 @@ internal sealed partial class SwimMachine
             _nextSeeds = now;
             Tick(now);
         }
-    }
-
-    private bool IsLiveAddress(IPEndPoint address)
-    {
-        foreach (var entry in _table.Live)
-        {
-            if (entry.Record!.Address.Equals(address))
-            {
-                return true;
-            }
-        }
-
-        return false;
     }
 
     private void AskForSeeds(TimeSpan now)
@@ -153,7 +140,7 @@ internal sealed partial class SwimMachine
     /// <summary>Tries one member that is held for dead: after a partition somebody has to.</summary>
     private void Reconnect(TimeSpan now)
     {
-        _nextReconnect = now + Around(_options.ReconnectInterval);
+        _nextReconnect = now + Around(_options.ReconnectInterval * Math.Max(1, LiveCount / 32.0));
         if (_phase != Phase.Running || IsConflicted || _table.Dead.Count == 0)
         {
             return;
@@ -162,7 +149,7 @@ internal sealed partial class SwimMachine
         for (var tries = 0; tries < 8; tries++)
         {
             var entry = _table.Dead[_random.Next(_table.Dead.Count)];
-            if (entry is { State: MemberState.Failed, Record: { } record } && !IsLiveAddress(record.Address))
+            if (entry is { State: MemberState.Failed, Record: { } record } && _table.FindLive(record.Address) is null)
             {
                 SendDigest(record.Address, entry);
                 return;
@@ -263,11 +250,7 @@ internal sealed partial class SwimMachine
         var hashes = new ulong[count];
         var mask = (ulong)(count - 1);
         hashes[_local.RingHash & mask] ^= _local.Fingerprint;
-        foreach (var entry in _table.Live)
-        {
-            hashes[entry.Record!.RingHash & mask] ^= entry.Record.Fingerprint;
-        }
-
+        _table.AddFingerprints(hashes);
         return hashes;
     }
 
@@ -281,12 +264,9 @@ internal sealed partial class SwimMachine
             Add(MemberUpdate.Alive(_local));
         }
 
-        foreach (var entry in _table.Live)
+        foreach (var entry in _table.LiveWhere(hash => bucket((int)(hash & mask))))
         {
-            if (bucket((int)(entry.Record!.RingHash & mask)))
-            {
-                Add(RowOf(entry));
-            }
+            Add(RowOf(entry));
         }
 
         foreach (var entry in _table.Dead)

@@ -128,17 +128,7 @@ internal sealed partial class SwimMachine
     }
 
     /// <summary>Starts from a view that is known beforehand, without events. Before <see cref="Start"/>.</summary>
-    public void Preload(IReadOnlyList<MemberRecord> members, TimeSpan now)
-    {
-        _table.Reserve(members.Count);
-        foreach (var record in members)
-        {
-            if (record.Id != _local.Id)
-            {
-                _table.Add(new MemberEntry(record.Id, record.Generation, record.Incarnation, MemberState.Alive, record, now));
-            }
-        }
-    }
+    public void Preload(CommonView view, TimeSpan now) => _table.StartFrom(view, _local.Id, now);
 
     /// <summary>Does what is due.</summary>
     public void Tick(TimeSpan now)
@@ -165,6 +155,9 @@ internal sealed partial class SwimMachine
                     break;
                 case TimerKind.EarlySync:
                     SyncWithRandomMember(now);
+                    break;
+                case TimerKind.NewsSettled:
+                    CompareAfterNews(now);
                     break;
             }
         }

@@ -9,6 +9,7 @@ internal enum TimerKind : byte
     SuspicionEnd,
     ConflictCheck,
     EarlySync,
+    NewsSettled,
 }
 
 /// <summary>One-off timers by due time, first come first served among equals. Nothing is ever cancelled: owners ignore stale ones.</summary>

@@ -172,35 +172,16 @@ public sealed partial class RpcChannel
 
         if (TryGetReady() is { } connection)
         {
-            UnaryCall<TRequest, TResponse>? call;
-            bool tooLarge;
             try
             {
-                call = connection.TryStart(method, request, setup, timeout, cancellationToken, out tooLarge);
+                if (TryStart(connection, method, request, setup, timeout, cancellationToken, out var response, out _))
+                {
+                    return response;
+                }
             }
             catch (Exception e) when (e is RpcFaultException or RpcSerializationException)
             {
                 return ValueTask.FromException<TResponse>(Faults.RequestFailure(method, e));
-            }
-
-            if (call is not null)
-            {
-                if (setup.Context is { } context)
-                {
-                    context.Connection = connection;
-                }
-
-                return call.Task;
-            }
-
-            if (tooLarge)
-            {
-                if (setup.Context is { } context)
-                {
-                    context.Connection = connection;
-                }
-
-                return StreamCall.UnaryAsync(connection, method, request, setup, timeout, _time, cancellationToken);
             }
         }
 
@@ -221,6 +202,29 @@ public sealed partial class RpcChannel
         ClientConnection? awaited = null;
         try
         {
+            if (_options.EarlyData && method.Replayable && await GetEarlyConnectionAsync(linked.Token).ConfigureAwait(false) is { } early)
+            {
+                TimeSpan? rest = timeout is null ? null : timeout - _time.GetElapsedTime(started);
+                if (rest <= TimeSpan.Zero)
+                {
+                    throw Faults.DeadlineExceeded(method, mayHaveExecuted: false);
+                }
+
+                if (setup.Context is { } context)
+                {
+                    context.Connection = early;
+                }
+
+                try
+                {
+                    return await StreamCall.UnaryAsync(early, method, request, setup, rest, _time, cancellationToken).ConfigureAwait(false);
+                }
+                catch (RpcFaultException e) when (!e.MayHaveExecuted || early.LostEarly(e))
+                {
+                    // Too large, refused, or lost with a connection that came to nothing: then the ordinary way.
+                }
+            }
+
             while (true)
             {
                 var connection = await GetConnectionAsync(setup.Options, linked.Token).ConfigureAwait(false);
@@ -230,27 +234,10 @@ public sealed partial class RpcChannel
                     throw Faults.DeadlineExceeded(method, mayHaveExecuted: false);
                 }
 
-                var call = connection.TryStart(method, request, setup, rest, cancellationToken, out var tooLarge);
-                if (call is not null)
+                if (TryStart(connection, method, request, setup, rest, cancellationToken, out var response, out var tookSlot))
                 {
-                    awaited = ReferenceEquals(awaited, connection) ? null : awaited;
-                    if (setup.Context is { } context)
-                    {
-                        context.Connection = connection;
-                    }
-
-                    return await call.Task.ConfigureAwait(false);
-                }
-
-                if (tooLarge)
-                {
-                    if (setup.Context is { } context)
-                    {
-                        context.Connection = connection;
-                    }
-
-                    return await StreamCall.UnaryAsync(connection, method, request, setup, rest, _time, cancellationToken)
-                        .ConfigureAwait(false);
+                    awaited = tookSlot && ReferenceEquals(awaited, connection) ? null : awaited;
+                    return await response.ConfigureAwait(false);
                 }
 
                 awaited?.PassTurn();
@@ -276,6 +263,34 @@ public sealed partial class RpcChannel
             // A slot that this call was woken for and did not take is somebody else's.
             awaited?.PassTurn();
         }
+    }
+
+    /// <summary>Sends the call on a lane, or on a stream of its own where it is too large for one; false where there is no room.</summary>
+    private bool TryStart<TRequest, TResponse>(
+        ClientConnection connection,
+        RpcUnaryMethod<TRequest, TResponse> method,
+        TRequest request,
+        in CallSetup setup,
+        TimeSpan? timeout,
+        CancellationToken cancellationToken,
+        out ValueTask<TResponse> response,
+        out bool tookSlot)
+    {
+        var call = connection.TryStart(method, request, setup, timeout, cancellationToken, out var tooLarge);
+        tookSlot = call is not null;
+        if (call is null && !tooLarge)
+        {
+            response = default;
+            return false;
+        }
+
+        if (setup.Context is { } context)
+        {
+            context.Connection = connection;
+        }
+
+        response = call?.Task ?? StreamCall.UnaryAsync(connection, method, request, setup, timeout, _time, cancellationToken);
+        return true;
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]

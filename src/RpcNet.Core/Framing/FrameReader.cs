@@ -9,12 +9,18 @@ internal readonly record struct Frame(FrameHeader Header, ReadOnlyMemory<byte> E
 /// <summary>Reads a stream as varints and frames through one pooled buffer. Single reader.</summary>
 internal sealed class FrameReader(ITransportStream stream, int maxExtensionBytes, int maxPayloadBytes) : IDisposable
 {
-    private const int InitialBufferSize = 4 * 1024;
+    // What waits for the peer's next words while it is silent: room for a small call.
+    private const int IdleBufferSize = 512;
+    private const int BufferSize = 4 * 1024;
     private const int ReadAheadBufferSize = 64 * 1024;
 
-    private byte[] _buffer = ArrayPool<byte>.Shared.Rent(InitialBufferSize);
+    // So many reads in a row that a buffer of a quarter would have held show that it has become too large.
+    private const int ShrinkAfter = 16;
+
+    private byte[] _buffer = ArrayPool<byte>.Shared.Rent(IdleBufferSize);
     private int _start;
     private int _end;
+    private int _smallReads;
     private bool _reading;
 
     /// <summary>The largest payload of the frames that follow.</summary>
@@ -96,6 +102,9 @@ internal sealed class FrameReader(ITransportStream stream, int maxExtensionBytes
         return frame;
     }
 
+    /// <summary>The length that the next frame's header announces, once <see cref="WaitForHeaderAsync"/> has seen it.</summary>
+    public uint NextLength => FrameHeader.Read(_buffer.AsSpan(_start)).Length;
+
     /// <summary>Waits for the header of the next frame; false at the end of the stream.</summary>
     public async ValueTask<bool> WaitForHeaderAsync(CancellationToken cancellationToken)
     {
@@ -165,42 +174,36 @@ internal sealed class FrameReader(ITransportStream stream, int maxExtensionBytes
     /// <summary>Makes room for a read. The buffer grows only as bytes arrive, so a header alone reserves no memory.</summary>
     private void MakeRoom()
     {
+        // A read that filled the buffer says that more is waiting.
+        var filled = _end == _buffer.Length && _buffer.Length < ReadAheadBufferSize;
+        _smallReads = _end <= _buffer.Length / 4 ? _smallReads + 1 : 0;
         if (_start == _end)
         {
-            // A read that filled the buffer says that more is waiting.
-            var grow = _end == _buffer.Length && _buffer.Length < ReadAheadBufferSize;
             _start = _end = 0;
-            if (grow)
-            {
-                Grow();
-            }
-
-            return;
         }
-
-        if (_buffer.Length - _end >= _buffer.Length / 4)
-        {
-            return;
-        }
-
-        if (_start > 0)
+        else if (_buffer.Length - _end < _buffer.Length / 4)
         {
             _buffer.AsSpan(_start, _end - _start).CopyTo(_buffer);
             _end -= _start;
             _start = 0;
         }
 
-        if (_buffer.Length - _end < _buffer.Length / 4)
+        if (filled || _buffer.Length - _end < _buffer.Length / 4)
         {
-            Grow();
+            Resize(Math.Max(BufferSize, _buffer.Length * 2));
+        }
+        else if (_end == 0 && _smallReads >= ShrinkAfter && _buffer.Length > IdleBufferSize)
+        {
+            Resize(_buffer.Length / 2);
         }
     }
 
-    private void Grow()
+    private void Resize(int size)
     {
-        var larger = ArrayPool<byte>.Shared.Rent(_buffer.Length * 2);
-        _buffer.AsSpan(0, _end).CopyTo(larger);
+        var other = ArrayPool<byte>.Shared.Rent(size);
+        _buffer.AsSpan(0, _end).CopyTo(other);
         ArrayPool<byte>.Shared.Return(_buffer);
-        _buffer = larger;
+        _buffer = other;
+        _smallReads = 0;
     }
 }

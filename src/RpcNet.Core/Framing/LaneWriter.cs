@@ -35,14 +35,14 @@ internal readonly record struct FrameTicket(long Value)
 internal sealed class LaneWriter : IThreadPoolWorkItem, IDisposable
 {
     private const int MaxWriteBytes = 64 * 1024;
-    private const int IdleBytes = 4 * 1024;
+    private const int InitialBytes = 4 * 1024;
 
     private readonly ITransportStream _stream;
     private readonly int _maxQueuedBytes;
     private readonly Action<Exception> _onFailed;
     private readonly Lock _gate = new();
-    private PooledBufferWriter _pending = new(IdleBytes);
-    private PooledBufferWriter _sending = new(IdleBytes);
+    private PooledBufferWriter _pending = new(InitialBytes);
+    private PooledBufferWriter _sending = new(InitialBytes);
     private readonly PooledBufferWriter _urgent = new(256);
     private int _lastBatchBytes;
     private long _batch;
@@ -301,11 +301,10 @@ internal sealed class LaneWriter : IThreadPoolWorkItem, IDisposable
 
             if (_pending.Count == 0)
             {
-                // An idle lane holds little memory, and rents what its last batch took when it wakes.
+                // An idle lane holds no buffer, and rents what its last batch took when it wakes.
                 _active = false;
-                _pending.InitialCapacity = _sending.InitialCapacity = Math.Clamp(_lastBatchBytes, IdleBytes, MaxWriteBytes);
-                _pending.Reset(IdleBytes);
-                _sending.Reset(IdleBytes);
+                _pending.InitialCapacity = _sending.InitialCapacity = Math.Clamp(_lastBatchBytes, InitialBytes, MaxWriteBytes);
+                ReturnBuffers();
                 return false;
             }
 

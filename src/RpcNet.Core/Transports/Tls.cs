@@ -84,5 +84,8 @@ public readonly record struct PeerCertificateContext(
     EndPoint? RemoteEndPoint);
 
 /// <summary>Judges a peer's certificate during the handshake: null accepts, otherwise the reason for the rejection.</summary>
-/// <remarks>May block for chain building; engines call it where that starves nobody. Must not throw.</remarks>
+/// <remarks>
+/// May block for chain building; engines call it where that starves nobody. Must not throw, nor keep the certificates, which
+/// are the engine's.
+/// </remarks>
 public delegate string? PeerCertificateValidator(PeerCertificateContext context);

@@ -54,7 +54,7 @@ internal sealed partial class RpcCertificates : IRpcCertificates, IAsyncDisposab
 
     private static string Key => $"{RpcNetOptions.SectionName}:Certificates";
 
-    private CertificateSet Current => _set ?? throw new InvalidOperationException("The certificates are not loaded yet: the host has not started.");
+    private CertificateSet Current => _set ?? throw new InvalidOperationException("RpcNet's certificates are not loaded yet: calls can be made once the host has started.");
 
     public TlsIdentity? GetServerIdentity(string? serverName) => Current.Server.Select(serverName);
 

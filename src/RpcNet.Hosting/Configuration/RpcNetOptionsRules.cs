@@ -106,7 +106,7 @@ internal sealed class RpcNetOptionsRules
 
         var addresses = o.Servers.Where(s => registration.Servers.ContainsKey(s.Key))
             .Select(static s => (Key: $"Servers:{s.Key}:Listen:Address", s.Value.Listen.Address))
-            .Prepend((Key: "Listen:Address", o.Listen.Address))
+            .Prepend((Key: "Listen:Address", Address: registration.HasServer ? o.Listen.Address : ""))
             .Where(static a => ClusterOptions.ParseEndPoint(a.Address) is IPEndPoint { Port: > 0 } or DnsEndPoint { Port: > 0 });
         foreach (var same in addresses.GroupBy(static a => a.Address, StringComparer.OrdinalIgnoreCase).Where(static g => g.Count() > 1))
         {
@@ -170,6 +170,11 @@ internal sealed class RpcNetOptionsRules
         if (o.Ngtcp2.KeyUpdateBytes is > 0 and < 64 << 10)
         {
             Complain("Transport:Ngtcp2:KeyUpdateBytes", o.Ngtcp2.KeyUpdateBytes, "must be 0 or at least 65536");
+        }
+
+        if (o.Ngtcp2 is { AcceptEarlyData: true, SessionTickets: false })
+        {
+            Complain("Transport:Ngtcp2:AcceptEarlyData", o.Ngtcp2.AcceptEarlyData, $"needs {_section}:Transport:Ngtcp2:SessionTickets = 'True'");
         }
 
         if (o.ConnectionReceiveWindow < o.StreamReceiveWindow)

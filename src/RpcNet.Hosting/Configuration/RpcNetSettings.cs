@@ -5,6 +5,8 @@ namespace RpcNet.Hosting.Configuration;
 /// <summary>All options at one time, all valid.</summary>
 internal sealed class RpcNetSettings
 {
+    private readonly RpcNetRegistration _registration;
+
     /// <summary>Makes the options and validates them.</summary>
     /// <param name="options">Makes the process's options.</param>
     /// <param name="clients">Makes a client's options by its name.</param>
@@ -15,6 +17,7 @@ internal sealed class RpcNetSettings
         Func<RpcNetOptions> options, Func<string, RpcClientOptions> clients, RpcNetRegistration registration, string section = RpcNetOptions.SectionName)
     {
         Section = section;
+        _registration = registration;
         var problems = new List<string>();
         Options = Read(options, problems) ?? new RpcNetOptions();
         foreach (var name in registration.Clients.Select(static c => c.Name).Distinct(StringComparer.OrdinalIgnoreCase))
@@ -37,6 +40,12 @@ internal sealed class RpcNetSettings
     public string Section { get; }
 
     public Dictionary<string, RpcClientOptions> Clients { get; } = new(StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>
+    /// Where the process's own server listens; empty where it only calls. A client may share the configuration of its server, which says
+    /// where that listens.
+    /// </summary>
+    public string ListenAddress => _registration.HasServer ? Options.Listen.Address : "";
 
     /// <summary>Where a server is configured, for messages.</summary>
     /// <param name="server">The server's name; null for the process's own.</param>

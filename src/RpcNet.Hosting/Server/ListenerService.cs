@@ -25,7 +25,7 @@ internal sealed class ListenerService(
     private Task _watching = Task.CompletedTask;
     private volatile bool _stopping;
 
-    private string Address => parts.Value.Listen.Address;
+    private string Address => parts.Value.Address;
 
     private string Setting => $"{parts.Value.Section}:Listen:Address = '{Address}'";
 
@@ -37,6 +37,18 @@ internal sealed class ListenerService(
             var serves = Address.Length > 0 || registration.Servers.Count > 0;
             await parts.Value.Certificates.LoadAsync(serves, registration.HasCluster, cancellationToken).ConfigureAwait(false);
             HostingLog.EngineSelected(_logger, parts.Value.Transport.Name);
+            CheckClients(parts.Value.Settings, parts.Value.Transport);
+        }
+    }
+
+    private static void CheckClients(RpcNetSettings settings, ITransport transport)
+    {
+        var impossible = settings.Clients.Where(client => client.Value.EarlyData && !transport.SupportsEarlyData).ToList();
+        if (impossible.Count > 0)
+        {
+            throw new RpcNetStartupException([.. impossible.Select(client =>
+                $"{settings.Section}:Clients:{client.Key}:EarlyData = 'True': the engine in use, {transport.Name}, cannot send early data (0-RTT). "
+                + $"Set {settings.Section}:Transport:Engine to Ngtcp2, or take the setting out.")]);
         }
     }
 
@@ -44,6 +56,11 @@ internal sealed class ListenerService(
     {
         if (Address.Length == 0)
         {
+            if (parts.Value.Listen.Address is { Length: > 0 } unused)
+            {
+                HostingLog.ListenAddressUnused(_logger, $"{parts.Value.Section}:Listen:Address", unused);
+            }
+
             endpoint.NotListening();
             return;
         }
@@ -189,6 +206,9 @@ internal sealed record ListenerParts(
     public string? Name { get; init; }
 
     public RpcNetListenOptions Listen => Name is null ? Settings.Options.Listen : Settings.Options.Servers[Name].Listen;
+
+    /// <summary>The address to listen at; empty in a process that only calls.</summary>
+    public string Address => Name is null ? Settings.ListenAddress : Listen.Address;
 
     public RpcNetServerOptions Serving => Name is null ? Settings.Options.Server : Settings.Options.Servers[Name].Server;
 

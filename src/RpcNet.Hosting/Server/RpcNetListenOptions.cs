@@ -5,7 +5,10 @@ namespace RpcNet.Hosting;
 /// <summary>Where a process serves. Configuration section <c>RpcNet:Listen</c>.</summary>
 public sealed class RpcNetListenOptions
 {
-    /// <summary>The UDP address to bind, one port for calls and gossip. Port 0 lets the system choose.</summary>
+    /// <summary>
+    /// The UDP address to bind, one port for calls and gossip. Port 0 lets the system choose. A process without AddRpcNet, which only
+    /// calls, does not listen, whatever is set.
+    /// </summary>
     /// <value>
     /// "host:port" ("127.0.0.1:61000", "[::1]:61000", "0.0.0.0:61000" for all addresses); empty (the default) for a process that
     /// only calls.

@@ -16,6 +16,7 @@ internal static class ConnectionSettings
         EndPoint = defaults.EndPoint,
         Tls = defaults.Tls,
         ApplicationProtocols = defaults.ApplicationProtocols,
+        EarlyDataProtocols = defaults.EarlyDataProtocols,
         DefaultStreamErrorCode = defaults.DefaultStreamErrorCode,
         DefaultCloseErrorCode = defaults.DefaultCloseErrorCode,
         Backlog = listen.Backlog,
@@ -43,7 +44,7 @@ internal static class ConnectionSettings
         KeepAliveInterval = options.Transport.KeepAliveInterval,
         HandshakeTimeout = options.Cluster.Connections.ConnectTimeout,
         MaxInboundBidirectionalStreams = 0,
-        MaxInboundUnidirectionalStreams = 0,
+        MaxInboundUnidirectionalStreams = OtherStreams,
     };
 
     /// <param name="certificates">The identities and the judgement.</param>

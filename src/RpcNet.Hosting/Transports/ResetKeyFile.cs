@@ -31,7 +31,7 @@ internal sealed partial class ResetKeyFile(RpcNetSettings settings, IHostEnviron
     public ReadOnlyMemory<byte> Load()
     {
         var addresses = settings.Options.Servers.Values.Select(static s => s.Listen.Address)
-            .Prepend(settings.Options.Listen.Address)
+            .Prepend(settings.ListenAddress)
             .Where(static a => ClusterOptions.ParseEndPoint(a) is System.Net.IPEndPoint { Port: > 0 } or System.Net.DnsEndPoint { Port: > 0 })
             .ToList();
         if (addresses.Count == 0 || FindPath() is not { } path)

@@ -22,9 +22,24 @@ public sealed class RpcNetNgtcp2Options
     [AllowedRange(1, 64)]
     public int IoThreads { get; set; } = 1;
 
+    /// <summary>
+    /// How long an I/O thread goes on looking for packets after it had some, before it sleeps; it yields the processor to every
+    /// thread that wants it meanwhile. Longer saves wake-ups and so latency, at the price of a processor that idles less.
+    /// </summary>
+    /// <value>0 … 1 ms; default 50 µs.</value>
+    [AllowedRange("00:00:00", "00:00:00.001")]
+    public TimeSpan BusyPoll { get; set; } = TimeSpan.FromMicroseconds(50);
+
     /// <summary>Whether the listener gives out session tickets, with which a client's next handshake needs no certificates.</summary>
     /// <value>true or false; default true.</value>
     public bool SessionTickets { get; set; } = true;
+
+    /// <summary>
+    /// Whether the listener takes calls as early data (0-RTT) from resumed clients that send them: those of methods marked
+    /// Replayable, which may be replayed.
+    /// </summary>
+    /// <value>true or false, and true only with <see cref="SessionTickets"/>; default false.</value>
+    public bool AcceptEarlyData { get; set; }
 
     /// <summary>Bytes that a connection sends before both sides renew their keys; 0 leaves it to the cipher's limit.</summary>
     /// <value>0 … 2,147,483,647 and, unless 0, at least 65,536; default 0.</value>
@@ -50,9 +65,19 @@ public sealed class RpcNetNgtcp2Options
             yield return $"{nameof(IoThreads)} = '{IoThreads}'";
         }
 
+        if (BusyPoll != defaults.BusyPoll)
+        {
+            yield return $"{nameof(BusyPoll)} = '{BusyPoll}'";
+        }
+
         if (SessionTickets != defaults.SessionTickets)
         {
             yield return $"{nameof(SessionTickets)} = '{SessionTickets}'";
+        }
+
+        if (AcceptEarlyData != defaults.AcceptEarlyData)
+        {
+            yield return $"{nameof(AcceptEarlyData)} = '{AcceptEarlyData}'";
         }
 
         if (KeyUpdateBytes != defaults.KeyUpdateBytes)
@@ -67,7 +92,9 @@ public sealed class RpcNetNgtcp2Options
         CongestionControl = CongestionControl,
         Retry = Retry,
         IoThreads = IoThreads,
+        BusyPoll = BusyPoll,
         SessionTickets = SessionTickets,
+        AcceptEarlyData = AcceptEarlyData,
         KeyUpdateBytes = KeyUpdateBytes,
         SecretKey = secretKey,
     };

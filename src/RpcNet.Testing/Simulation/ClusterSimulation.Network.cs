@@ -38,8 +38,9 @@ public sealed partial class ClusterSimulation
         from.BytesThisSecond += size;
         from.SentMessages++;
         _checker?.Sent(from, message, size);
-        from.Connections?.Use(to, Now);
-        if (!_byAddress.TryGetValue(to, out var target)
+        _byAddress.TryGetValue(to, out var target);
+        from.Connections?.Use(to, from.Address, target?.Connections, Now);
+        if (target is null
             || !target.IsRunning
             || target.Group != from.Group
             || (_cuts.Count > 0 && _cuts.Contains((from.Index, target.Index)))
@@ -68,10 +69,10 @@ public sealed partial class ClusterSimulation
             delay += least + ((most - least) * _random.NextDouble());
         }
 
-        Enqueue(Now + delay, new Happening(HappeningKind.Deliver, target, message, null, target.Starts));
+        Enqueue(HappeningKind.Deliver, Now + delay, target, message);
         if (Network.Duplication > 0 && _random.NextDouble() < Network.Duplication)
         {
-            Enqueue(Now + (2 * delay), new Happening(HappeningKind.Deliver, target, message, null, target.Starts));
+            Enqueue(HappeningKind.Deliver, Now + (2 * delay), target, message);
         }
     }
 }

@@ -12,7 +12,7 @@ namespace RpcNet.Testing.Simulation;
 /// <remarks>Not thread-safe; several simulations may run in parallel.</remarks>
 public sealed partial class ClusterSimulation
 {
-    private readonly PriorityQueue<Happening, (TimeSpan At, long Order)> _queue = new();
+    private readonly EventQueue _queue = new();
     private readonly Dictionary<IPEndPoint, SimulatedNode> _byAddress = [];
     private readonly List<SimulatedNode> _nodes = [];
     private readonly List<IPEndPoint> _seedAddresses = [];
@@ -20,7 +20,6 @@ public sealed partial class ClusterSimulation
     private readonly Random _random;
     private readonly SwimRules? _rules;
     private readonly InvariantChecker? _checker;
-    private long _order;
     private TimeSpan _nextLook;
     private TimeSpan _nextSecond = TimeSpan.FromSeconds(1);
 
@@ -51,11 +50,13 @@ public sealed partial class ClusterSimulation
         if (options.ConvergedStart)
         {
             var records = _nodes.Select(n => n.Machine.Local).ToArray();
+            var view = new CommonView(records);
             foreach (var node in _nodes)
             {
-                node.Machine.Preload(records, Now);
-                _checker?.Preloaded(node);
+                node.Machine.Preload(view, Now);
             }
+
+            _checker?.Preloaded(records);
         }
 
         foreach (var node in _nodes)
@@ -102,23 +103,23 @@ public sealed partial class ClusterSimulation
         var end = Now + time;
         while (until?.Invoke() != true)
         {
-            if (!_queue.TryPeek(out _, out var next) || next.At > end)
+            var next = _queue.NextAt;
+            if (next > end)
             {
                 Now = end;
                 return until?.Invoke() ?? true;
             }
 
-            var happening = _queue.Dequeue();
-            Now = next.At;
+            Now = next;
             CountSeconds();
-            Handle(happening);
+            Handle(_queue.Take());
         }
 
         return true;
     }
 
     /// <summary>Does something at a time to come.</summary>
-    public void At(TimeSpan time, Action action) => Enqueue(time, new Happening(HappeningKind.Action, null, null, action, 0));
+    public void At(TimeSpan time, Action action) => Enqueue(HappeningKind.Action, time, node: null, action);
 
     /// <summary>A further node, which joins through the seeds.</summary>
     public SimulatedNode AddNode()
@@ -239,15 +240,8 @@ public sealed partial class ClusterSimulation
 
     internal void Step(SimulatedNode node, Action<SwimMachine> input)
     {
-        Steps++;
         input(node.Machine);
-        if (node.Machine.NextWakeup <= Now)
-        {
-            node.Machine.Tick(Now);
-        }
-
-        Schedule(node);
-        _checker?.AfterStep(node);
+        EndStep(node);
     }
 
     internal void Notify(SimulatedNode node, in SwimEvent e)
@@ -275,7 +269,7 @@ public sealed partial class ClusterSimulation
     }
 
     internal void ResolveSeeds(SimulatedNode node) =>
-        Enqueue(Now, new Happening(HappeningKind.Seeds, node, null, null, node.Starts));
+        Enqueue(HappeningKind.Seeds, Now, node);
 
     internal void Refused(SimulatedNode node, string reason) => Note(9, node.Index, StableHash.Of(reason));
 
@@ -309,6 +303,18 @@ public sealed partial class ClusterSimulation
             _rules);
     }
 
+    private void EndStep(SimulatedNode node)
+    {
+        Steps++;
+        if (node.Machine.NextWakeup <= Now)
+        {
+            node.Machine.Tick(Now);
+        }
+
+        Schedule(node);
+        _checker?.AfterStep(node);
+    }
+
     private void Schedule(SimulatedNode node)
     {
         if (!node.IsRunning)
@@ -320,33 +326,35 @@ public sealed partial class ClusterSimulation
         if (wake < node.WakeAt && wake != TimeSpan.MaxValue)
         {
             node.WakeAt = wake;
-            Enqueue(wake < Now ? Now : wake, new Happening(HappeningKind.Wake, node, null, null, node.Starts));
+            Enqueue(HappeningKind.Wake, wake < Now ? Now : wake, node, due: wake);
         }
     }
 
     private void Handle(in Happening happening)
     {
-        var node = happening.Node;
         if (happening.Kind == HappeningKind.Action)
         {
-            happening.Action!();
+            ((Action)happening.Subject!)();
             return;
         }
 
-        if (!node!.IsRunning || happening.Life != node.Starts)
+        var node = happening.Node!;
+        if (!node.IsRunning
+            || happening.Life != node.Starts
+            || (happening.Kind == HappeningKind.Wake && happening.Due != node.WakeAt))
         {
             return;
         }
 
         if (Now < node.PausedUntil)
         {
-            Enqueue(node.PausedUntil, happening);
+            _queue.Add(node.PausedUntil, happening);
             return;
         }
 
-        if (node.Slowness > TimeSpan.Zero && !happening.Delayed)
+        if (node.Slowness > TimeSpan.Zero && !happening.IsDelayed)
         {
-            Enqueue(Now + (node.Slowness * _random.NextDouble()), happening with { Delayed = true });
+            _queue.Add(Now + (node.Slowness * _random.NextDouble()), happening with { IsDelayed = true });
             return;
         }
 
@@ -354,20 +362,23 @@ public sealed partial class ClusterSimulation
         {
             case HappeningKind.Wake:
                 node.WakeAt = TimeSpan.MaxValue;
-                Step(node, m => m.Tick(Now));
+                node.Machine.Tick(Now);
                 break;
             case HappeningKind.Seeds:
-                Step(node, m => m.SeedsResolved(Now, _seedAddresses));
+                node.Machine.SeedsResolved(Now, _seedAddresses);
                 break;
             case HappeningKind.Deliver:
-                var message = happening.Message!;
+                var message = (SwimMessage)happening.Subject!;
                 Note(4, node.Index, ((ulong)message.Kind << 32) ^ message.Sequence ^ ((ulong)message.Updates.Length << 40));
-                Step(node, m => m.Receive(Now, message));
+                node.Machine.Receive(Now, message);
                 break;
         }
+
+        EndStep(node);
     }
 
-    private void Enqueue(TimeSpan at, Happening happening) => _queue.Enqueue(happening, (at, _order++));
+    private void Enqueue(HappeningKind kind, TimeSpan at, SimulatedNode? node, object? subject = null, TimeSpan due = default) =>
+        _queue.Add(at, new Happening(kind, node, subject, node?.Starts ?? 0, due, IsDelayed: false));
 
     private void Note(ulong kind, int node, ulong detail)
     {
@@ -389,23 +400,5 @@ public sealed partial class ClusterSimulation
                 node.BytesThisSecond = 0;
             }
         }
-    }
-
-    private enum HappeningKind : byte
-    {
-        Wake,
-        Deliver,
-        Seeds,
-        Action,
-    }
-
-    private readonly record struct Happening(
-        HappeningKind Kind,
-        SimulatedNode? Node,
-        SwimMessage? Message,
-        Action? Action,
-        int Life)
-    {
-        public bool Delayed { get; init; }
     }
 }

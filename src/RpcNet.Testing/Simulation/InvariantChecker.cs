@@ -12,10 +12,10 @@ internal sealed class InvariantChecker(ClusterSimulation simulation)
     private const int MaxViolations = 20;
 
     private readonly List<string> _violations = [];
-    private readonly Dictionary<(int Observer, NodeId Subject), Sight> _sights = [];
-    private readonly Dictionary<(int Observer, NodeId Subject), (ulong Generation, EventState State)> _eventStates = [];
+    private readonly List<Observer> _observers = [];
+    private readonly Dictionary<NodeId, Sight> _start = [];
     private readonly Dictionary<NodeIdentity, ulong> _raised = [];
-    private readonly Dictionary<(NodeIdentity Subject, ulong Incarnation), int> _tags = [];
+    private readonly Dictionary<(NodeIdentity Subject, ulong Incarnation), (int Hash, MemberRecord Record)> _tags = [];
 
     private enum EventState : byte
     {
@@ -30,38 +30,42 @@ internal sealed class InvariantChecker(ClusterSimulation simulation)
     /// <summary>A node begins a new life: it remembers nothing.</summary>
     public void Restarted(SimulatedNode node)
     {
-        foreach (var key in _sights.Keys.Where(k => k.Observer == node.Index).ToArray())
+        if (node.Index < _observers.Count)
         {
-            _sights.Remove(key);
-        }
-
-        foreach (var key in _eventStates.Keys.Where(k => k.Observer == node.Index).ToArray())
-        {
-            _eventStates.Remove(key);
+            _observers[node.Index] = new Observer(knowsStart: false);
         }
     }
 
-    /// <summary>A node knows all others from the start.</summary>
-    public void Preloaded(SimulatedNode node)
+    /// <summary>All nodes know each other from the start.</summary>
+    public void Preloaded(IEnumerable<MemberRecord> records)
     {
-        foreach (var entry in node.Machine.Table.Live)
+        foreach (var record in records)
         {
-            Raise(entry.Record!);
-            _sights[(node.Index, entry.Id)] = new Sight(entry.Generation, entry.Incarnation, entry.State);
-            _eventStates[(node.Index, entry.Id)] = (entry.Generation, EventState.Alive);
+            Raise(record);
+            _start[record.Id] = new Sight(record.Generation, record.Incarnation, MemberState.Alive);
+        }
+
+        foreach (var _ in simulation.Nodes)
+        {
+            _observers.Add(new Observer(knowsStart: true));
         }
     }
 
     public void Changed(SimulatedNode observer, MemberEntry entry)
     {
+        if (entry.Id == observer.Id)
+        {
+            Violate(observer, $"it has itself in its table as {entry.State}");
+        }
+
         CheckRaisedBySubject(observer, entry.Identity, entry.Incarnation);
         if (entry.Record is { } record)
         {
             CheckTags(observer, record);
         }
 
-        var key = (observer.Index, entry.Id);
-        if (_sights.TryGetValue(key, out var before))
+        var sights = Of(observer).Sights;
+        if (sights.TryGetValue(entry.Id, out var before) || (Of(observer).KnowsStart && _start.TryGetValue(entry.Id, out before)))
         {
             var order = (entry.Generation, entry.Incarnation).CompareTo((before.Generation, before.Incarnation));
             if (order < 0)
@@ -88,7 +92,7 @@ internal sealed class InvariantChecker(ClusterSimulation simulation)
             }
         }
 
-        _sights[key] = new Sight(entry.Generation, entry.Incarnation, entry.State);
+        sights[entry.Id] = new Sight(entry.Generation, entry.Incarnation, entry.State);
     }
 
     public void Notified(SimulatedNode observer, in SwimEvent e)
@@ -104,8 +108,13 @@ internal sealed class InvariantChecker(ClusterSimulation simulation)
             return;
         }
 
-        var key = (observer.Index, record.Id);
-        var (generation, state) = _eventStates.GetValueOrDefault(key);
+        var states = Of(observer).EventStates;
+        if (!states.TryGetValue(record.Id, out var before) && Of(observer).KnowsStart && _start.TryGetValue(record.Id, out var start))
+        {
+            before = (start.Generation, EventState.Alive);
+        }
+
+        var (generation, state) = before;
         var legal = e.Kind switch
         {
             SwimEventKind.Joined => state is EventState.Unknown or EventState.Gone && record.Generation >= generation,
@@ -118,7 +127,7 @@ internal sealed class InvariantChecker(ClusterSimulation simulation)
             Violate(observer, $"the event {e.Kind} of {record.Identity} follows {state} of generation {generation}");
         }
 
-        _eventStates[key] = (record.Generation, e.Kind switch
+        states[record.Id] = (record.Generation, e.Kind switch
         {
             SwimEventKind.Joined or SwimEventKind.Recovered => EventState.Alive,
             SwimEventKind.Suspected => EventState.Suspect,
@@ -140,10 +149,11 @@ internal sealed class InvariantChecker(ClusterSimulation simulation)
     public void AfterStep(SimulatedNode node)
     {
         var machine = node.Machine;
-        Raise(machine.Local);
-        if (machine.Table.TryGet(node.Id, out var self))
+        var observer = Of(node);
+        if (observer.Said != machine.Local)
         {
-            Violate(node, $"it has itself in its table as {self.State}");
+            observer.Said = machine.Local;
+            Raise(machine.Local);
         }
 
         if (machine.HasLeft && !node.HasLeft)
@@ -194,16 +204,36 @@ internal sealed class InvariantChecker(ClusterSimulation simulation)
 
     private void CheckTags(SimulatedNode observer, MemberRecord record)
     {
-        var hash = 0;
-        foreach (var (key, value) in record.Tags)
+        var key = (record.Identity, record.Incarnation);
+        if (!_tags.TryGetValue(key, out var known))
         {
-            hash ^= unchecked((int)(StableHash.Of(key) ^ (StableHash.Of(value) * 31)));
+            _tags.Add(key, (HashOf(record), record));
         }
-
-        if (!_tags.TryAdd((record.Identity, record.Incarnation), hash) && _tags[(record.Identity, record.Incarnation)] != hash)
+        else if (known.Record != record && known.Hash != HashOf(record))
         {
             Violate(observer, $"{record.Identity}@{record.Incarnation} has two sets of tags");
         }
+
+        static int HashOf(MemberRecord record)
+        {
+            var hash = 0;
+            foreach (var (tag, value) in record.Tags)
+            {
+                hash ^= unchecked((int)(StableHash.Of(tag) ^ (StableHash.Of(value) * 31)));
+            }
+
+            return hash;
+        }
+    }
+
+    private Observer Of(SimulatedNode node)
+    {
+        while (_observers.Count <= node.Index)
+        {
+            _observers.Add(new Observer(knowsStart: false));
+        }
+
+        return _observers[node.Index];
     }
 
     private void Violate(SimulatedNode at, string what)
@@ -217,5 +247,18 @@ internal sealed class InvariantChecker(ClusterSimulation simulation)
     private readonly record struct Sight(ulong Generation, ulong Incarnation, MemberState State)
     {
         public bool IsDead => State is MemberState.Failed or MemberState.Left;
+    }
+
+    /// <summary>What a node has seen and said in its present life, as far as it differs from the start that all share.</summary>
+    private sealed class Observer(bool knowsStart)
+    {
+        public bool KnowsStart { get; } = knowsStart;
+
+        public Dictionary<NodeId, Sight> Sights { get; } = [];
+
+        public Dictionary<NodeId, (ulong Generation, EventState State)> EventStates { get; } = [];
+
+        /// <summary>The record that the node last gave of itself.</summary>
+        public MemberRecord? Said { get; set; }
     }
 }

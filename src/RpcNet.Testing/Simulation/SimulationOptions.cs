@@ -23,7 +23,7 @@ public sealed class SimulationOptions
     public bool ConvergedStart { get; set; }
 
     /// <summary>Whether the invariants are checked after every step.</summary>
-    /// <value>Default true. Costs memory in proportion to the square of the nodes.</value>
+    /// <value>Default true. Costs memory for every change that a node sees, and so for the square of the nodes unless they know each other from the start.</value>
     public bool CheckInvariants { get; set; } = true;
 
     /// <summary>Whether every message is encoded and decoded on its way, as on a real network.</summary>

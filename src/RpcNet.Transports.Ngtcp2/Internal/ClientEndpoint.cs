@@ -121,7 +121,7 @@ internal sealed class ClientEndpoint : ConnectionOwner
             var limit = options.HandshakeTimeout == Timeout.InfiniteTimeSpan
                 ? Timeout.InfiniteTimeSpan
                 : Max(options.HandshakeTimeout - _timeProvider.GetElapsedTime(start), TimeSpan.Zero);
-            await connection.Ready.WaitAsync(limit, _timeProvider, cancellationToken).ConfigureAwait(false);
+            await connection.Usable.WaitAsync(limit, _timeProvider, cancellationToken).ConfigureAwait(false);
             return connection;
         }
         catch (TimeoutException)

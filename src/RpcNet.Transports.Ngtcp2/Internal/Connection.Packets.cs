@@ -10,6 +10,13 @@ internal sealed unsafe partial class Connection
 
     private const ulong TimerGranularity = 1_000_000;
 
+    // What an Ethernet frame carries over IPv6 and IPv4 alike.
+    private const int FramePayload = 1452;
+
+    // Larger packets are looked for once this much waited to be sent at one time: the library keeps a buffer of the largest
+    // packet received for each connection, and those that idle or exchange small messages would never use it.
+    private const int BulkLength = 4 * FramePayload;
+
     [ThreadStatic]
     private static Connection? t_reading;
 
@@ -22,6 +29,7 @@ internal sealed unsafe partial class Connection
     private bool _hearsKeepAlives;
     private ulong _idleTimeout;
     private ulong _sentUnderKeys;
+    private bool _sendsBulk;
 
     /// <summary>Key updates that this side began by <see cref="Ngtcp2TransportOptions.KeyUpdateBytes"/>. Loop's thread.</summary>
     public int KeyUpdates { get; private set; }
@@ -50,6 +58,9 @@ internal sealed unsafe partial class Connection
             case ConnectionState.Closing:
                 RepeatClose();
                 return;
+            case ConnectionState.Judging when IsUnjudged:
+                // The peer sends it again. An honest one has nothing to say before this side has finished its handshake.
+                return;
             default:
                 break;
         }
@@ -74,9 +85,16 @@ internal sealed unsafe partial class Connection
         }
 
         ReportStoppedStreams();
-        if (_handshakeCompleted && _state == ConnectionState.Handshaking)
+        if (_state == ConnectionState.Handshaking)
         {
-            OnHandshakeCompleted();
+            if (_handshakeCompleted)
+            {
+                OnHandshakeCompleted();
+            }
+            else if (EarlyData == EarlyData.None && _tls is { EarlyProtocol: not null, HasEarlyData: true })
+            {
+                OnEarlyDataAccepted();
+            }
         }
 
         _loop.ScheduleWrite(this);
@@ -161,7 +179,8 @@ internal sealed unsafe partial class Connection
         var end = start;
         var limit = start + Math.Min(EndpointLoop.SendBufferLength, Math.Max((int)NgApi.GetSendQuantum(Native), 16384));
         var last = start + EndpointLoop.SendBufferLength;
-        var capacity = _maxPayload;
+        var capacity = _sendsBulk ? _maxPayload : Math.Min(_maxPayload, FramePayload);
+        var first = start;
         var segment = 0;
         var segments = 0;
         byte batchEcn = 0;
@@ -211,6 +230,7 @@ internal sealed unsafe partial class Connection
 
             end += written;
             segments++;
+            _sendsBulk |= _established && end - first >= BulkLength;
             if (written < segment)
             {
                 // Only the last of a segmented send may be shorter.

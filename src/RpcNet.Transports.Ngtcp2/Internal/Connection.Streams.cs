@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using RpcNet.Transports.Ngtcp2.Internal.Native;
 
 namespace RpcNet.Transports.Ngtcp2.Internal;
@@ -22,7 +21,6 @@ internal sealed unsafe partial class Connection
     private readonly Lock _openGate = new();
     private readonly StreamLimit _bidirectional;
     private readonly StreamLimit _unidirectional;
-    private readonly ConcurrentQueue<Stream> _opens = new();
     private readonly Dictionary<long, Stream> _streams = [];
     private readonly Queue<Stream> _sendQueue = new();
     private readonly Queue<Stream> _urgentQueue = new();
@@ -31,6 +29,7 @@ internal sealed unsafe partial class Connection
     private readonly HashSet<Stream> _blocked = [];
     private readonly HashSet<Stream> _capped = [];
     private readonly List<(long StreamId, long Code)> _stopped = [];
+    private OpenedStreams _opened;
     private Stream? _streamRequests;
     private long _credit;
     private long _bulkInFlight;
@@ -138,11 +137,25 @@ internal sealed unsafe partial class Connection
     private static long StreamId(long number, bool bidirectional, bool server) =>
         (number << 2) | (bidirectional ? 0L : 2L) | (server ? 1L : 0L);
 
+    // Under the open lock.
     private Stream CreateLocal(long number, bool bidirectional)
     {
         var stream = new Stream(this, StreamId(number, bidirectional, IsServer), bidirectional, local: true);
-        _opens.Enqueue(stream);
+        _opened.Add(stream);
         return stream;
+    }
+
+    private Stream? TakeOpened()
+    {
+        if (_opened.IsEmpty)
+        {
+            return null;
+        }
+
+        lock (_openGate)
+        {
+            return _opened.TakeAll();
+        }
     }
 
     private Stream? StreamById(long id) => _streams.GetValueOrDefault(id);
@@ -151,6 +164,14 @@ internal sealed unsafe partial class Connection
     {
         var stream = new Stream(this, id, bidirectional: (id & 2) == 0, local: false) { IsOpen = true };
         _streams.Add(id, stream);
+        if (!HoldUnjudged(stream))
+        {
+            Announce(stream);
+        }
+    }
+
+    private void Announce(Stream stream)
+    {
         if (!_incoming.TryAdd(stream))
         {
             stream.Fail(_end ?? Failures.Disposed("The connection"));
@@ -168,24 +189,32 @@ internal sealed unsafe partial class Connection
     // Ids were given out in order, so that libngtcp2 gives the same ones.
     private void OpenRequestedStreams()
     {
-        while (_opens.TryDequeue(out var stream))
+        for (var stream = TakeOpened(); stream is not null; stream = stream.TakeNextOpen())
         {
-            long id;
-            var result = stream.IsBidirectional
-                ? NgApi.OpenBidirectional(Native, &id, 0)
-                : NgApi.OpenUnidirectional(Native, &id, 0);
-            if (result != 0 || id != stream.Id)
+            if (!Open(stream))
             {
-                CloseWithLibraryError(
-                    new TransportException(TransportError.Internal, $"A stream cannot be opened: {NgError.Text(result)}."),
-                    NgError.CallbackFailure);
-                stream.Fail(_end!);
+                FailUnopened(stream);
                 return;
             }
 
             stream.IsOpen = true;
-            _streams.Add(id, stream);
+            _streams.Add(stream.Id, stream);
         }
+    }
+
+    private bool Open(Stream stream)
+    {
+        long id;
+        var result = stream.IsBidirectional ? NgApi.OpenBidirectional(Native, &id, 0) : NgApi.OpenUnidirectional(Native, &id, 0);
+        if (result == 0 && id == stream.Id)
+        {
+            return true;
+        }
+
+        CloseWithLibraryError(
+            new TransportException(TransportError.Internal, $"A stream cannot be opened: {NgError.Text(result)}."),
+            NgError.CallbackFailure);
+        return false;
     }
 
     private void GrantConnectionCredit()
@@ -233,12 +262,12 @@ internal sealed unsafe partial class Connection
             stream.NextRequest = null;
         }
 
-        FailUnopened();
+        FailUnopened(TakeOpened());
     }
 
-    private void FailUnopened()
+    private void FailUnopened(Stream? first)
     {
-        while (_opens.TryDequeue(out var stream))
+        for (var stream = first; stream is not null; stream = stream.TakeNextOpen())
         {
             stream.Fail(_end!);
         }
@@ -273,7 +302,7 @@ internal sealed unsafe partial class Connection
             stream.Fail(reason);
         }
 
-        FailUnopened();
+        FailUnopened(TakeOpened());
     }
 
     private void FreeStreams()

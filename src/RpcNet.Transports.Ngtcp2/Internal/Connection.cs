@@ -43,6 +43,8 @@ internal sealed partial class Connection : TimerEntry, ITransportConnection
     private ConnectionState _state;
     private volatile TransportException? _end;
     private CloseRequest? _closeRequest;
+    private byte[]? _peerCertificate;
+    private X509Certificate2? _certificate;
     private int _requested;
 
     private Connection(
@@ -74,7 +76,26 @@ internal sealed partial class Connection : TimerEntry, ITransportConnection
 
     public IPEndPoint RemoteEndPoint { get; private set; }
 
-    public X509Certificate2? RemoteCertificate { get; private set; }
+    // Made when someone asks: the library's form of a certificate takes several times what its bytes do.
+    public X509Certificate2? RemoteCertificate
+    {
+        get
+        {
+            if (_peerCertificate is null || _certificate is not null)
+            {
+                return _certificate;
+            }
+
+            var certificate = X509CertificateLoader.LoadCertificate(_peerCertificate);
+            if (Interlocked.CompareExchange(ref _certificate, certificate, null) is not { } first)
+            {
+                return certificate;
+            }
+
+            certificate.Dispose();
+            return first;
+        }
+    }
 
     public Task<TransportException> Closed => _closed.Task;
 
@@ -88,7 +109,7 @@ internal sealed partial class Connection : TimerEntry, ITransportConnection
     public TransportConnectionOptions Options => _options;
 
     /// <summary>Whether the application has had the connection, or may have. Loop's thread.</summary>
-    public bool IsEstablished => _established;
+    public bool IsEstablished => _established || _handedOut;
 
     // The connection in libngtcp2, for a call into it.
     private nint Native
@@ -146,7 +167,7 @@ internal sealed partial class Connection : TimerEntry, ITransportConnection
     public async ValueTask DisposeAsync()
     {
         await CloseAsync(_options.DefaultCloseErrorCode).ConfigureAwait(false);
-        RemoteCertificate?.Dispose();
+        _certificate?.Dispose();
     }
 
     /// <summary>Has the loop look at what was asked of this connection. Any thread.</summary>
@@ -212,6 +233,12 @@ internal sealed partial class Connection : TimerEntry, ITransportConnection
         _owner.OnFinished(this, reason, _established);
         _ready.TrySetException(reason);
         _ = _ready.Task.Exception;
+        if (_earlyReady is { } early)
+        {
+            early.TrySetException(reason);
+            _ = early.Task.Exception;
+        }
+
         _closed.TrySetResult(reason);
         _closeSent.TrySetResult();
     }

@@ -38,6 +38,7 @@ internal sealed unsafe partial class EndpointLoop
     private readonly TimerHeap _timers = new();
     private readonly TimeProvider _timeProvider;
     private readonly long _frequency;
+    private readonly ulong _busyPoll;
     private readonly Func<EndpointLoop, bool> _mayEnd;
     private readonly Thread _thread;
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -65,6 +66,7 @@ internal sealed unsafe partial class EndpointLoop
         Logger = logger;
         _timeProvider = timeProvider;
         _frequency = timeProvider.TimestampFrequency;
+        _busyPoll = (ulong)options.BusyPoll.TotalNanoseconds;
         _mayEnd = mayEnd;
         _eventFd = Check(LibC.EventFd(0, LibC.EventFdNonBlock | LibC.EventFdCloseOnExec));
         _eventHandle = new SafeFileHandle(_eventFd, ownsHandle: true);
@@ -167,6 +169,9 @@ internal sealed unsafe partial class EndpointLoop
             _writes.Enqueue(connection);
         }
     }
+
+    /// <summary>Stream data came, or the peer has some of ours: more is likely to follow soon. Loop's thread.</summary>
+    public void ExpectMore() => _busy = true;
 
     /// <summary>Completes an application's operation after the datagrams at hand, so that one wake-up serves many of them.</summary>
     public void ScheduleCompletion(ICompletion completion) => _completions.Add(completion);

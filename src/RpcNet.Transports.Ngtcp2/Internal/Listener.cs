@@ -20,6 +20,9 @@ internal sealed class Listener : ITransportListener
         Secret = secret;
         Logger = logger;
         TicketKeys = engine.SessionTickets ? new TicketKeys(engine.SessionTicketKey ?? (() => secret)) : null;
+        EarlyTickets = engine.AcceptEarlyData && options.EarlyDataProtocols.Count > 0
+            ? new EarlyTickets(options.EarlyDataProtocols, timeProvider)
+            : null;
         _group = PortGroup.Claim(options.EndPoint, engine, logger, timeProvider);
         _shards = [.. _group.Ports.Select(port => new ListenerShard(this, port))];
         Ngtcp2Log.Listening(logger, LocalEndPoint, NativeLibraries.Version);
@@ -36,6 +39,9 @@ internal sealed class Listener : ITransportListener
 
     /// <summary>What session tickets are encrypted with; null when none are issued.</summary>
     public TicketKeys? TicketKeys { get; }
+
+    /// <summary>The tickets that allow early data; null takes none.</summary>
+    public EarlyTickets? EarlyTickets { get; }
 
     public IPEndPoint LocalEndPoint => _group.LocalEndPoint;
 

@@ -117,6 +117,7 @@ internal sealed partial class Stream
     /// <summary>Bytes arrived in order. Loop's thread, within libngtcp2's callback.</summary>
     public void OnData(ReadOnlySpan<byte> data, bool fin)
     {
+        _connection.Loop.ExpectMore();
         var granted = 0;
         lock (_gate)
         {

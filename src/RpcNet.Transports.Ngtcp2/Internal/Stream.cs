@@ -54,6 +54,17 @@ internal sealed partial class Stream : ITransportStream, ICompletion
     /// <summary>The next stream in the connection's list of those that asked for attention.</summary>
     public Stream? NextRequest { get; set; }
 
+    /// <summary>The next stream of those that libngtcp2 is yet to be told of.</summary>
+    public Stream? NextOpen { private get; set; }
+
+    /// <summary>Leaves that list and gives the next in it.</summary>
+    public Stream? TakeNextOpen()
+    {
+        var next = NextOpen;
+        NextOpen = null;
+        return next;
+    }
+
     public ValueTask DisposeAsync()
     {
         bool unfinished;

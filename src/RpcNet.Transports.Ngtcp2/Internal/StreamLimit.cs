@@ -1,13 +1,15 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace RpcNet.Transports.Ngtcp2.Internal;
 
 /// <summary>How many streams of one kind this side may open, and who waits for more. Guarded by the connection's open lock.</summary>
 internal sealed class StreamLimit
 {
-    private readonly Queue<OpenWaiter> _waiters = new();
     private readonly Lock _gate;
     private readonly Func<long, Stream> _create;
     private long _next;
     private long _max;
+    private Queue<OpenWaiter>? _waiters;
 
     public StreamLimit(Lock gate, Func<long, Stream> create)
     {
@@ -16,12 +18,12 @@ internal sealed class StreamLimit
     }
 
     /// <summary>A stream within the limit, or null: then wait.</summary>
-    public Stream? TryOpen() => _next < _max && _waiters.Count == 0 ? _create(_next++) : null;
+    public Stream? TryOpen() => _next < _max && _waiters is not { Count: > 0 } ? _create(_next++) : null;
 
     public OpenWaiter Wait()
     {
         var waiter = new OpenWaiter();
-        _waiters.Enqueue(waiter);
+        (_waiters ??= new Queue<OpenWaiter>()).Enqueue(waiter);
         return waiter;
     }
 
@@ -31,7 +33,7 @@ internal sealed class StreamLimit
         lock (_gate)
         {
             _max = Math.Max(_max, max);
-            while (_next < _max && _waiters.TryDequeue(out var waiter))
+            while (_next < _max && TryDequeue(out var waiter))
             {
                 if (waiter.TryClaim())
                 {
@@ -45,7 +47,7 @@ internal sealed class StreamLimit
     {
         lock (_gate)
         {
-            while (_waiters.TryDequeue(out var waiter))
+            while (TryDequeue(out var waiter))
             {
                 if (waiter.TryClaim())
                 {
@@ -53,6 +55,12 @@ internal sealed class StreamLimit
                 }
             }
         }
+    }
+
+    private bool TryDequeue([NotNullWhen(true)] out OpenWaiter? waiter)
+    {
+        waiter = null;
+        return _waiters is { } waiters && waiters.TryDequeue(out waiter);
     }
 }
 

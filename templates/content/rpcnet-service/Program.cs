@@ -6,9 +6,7 @@ using RpcNetService1;
 var builder = Host.CreateApplicationBuilder(args);
 if (builder.Configuration["call"] is { } name)
 {
-    var server = builder.Configuration["RpcNet:Listen:Address"];
-    builder.Configuration["RpcNet:Listen:Address"] = null; // a client listens nowhere
-    builder.Services.AddRpcClient<IGreeter>(o => o.Address ??= server);
+    builder.Services.AddRpcClient<IGreeter>(o => o.Address ??= builder.Configuration["RpcNet:Listen:Address"]);
     using var client = builder.Build();
     await client.StartAsync();
     var greeting = await client.Services.GetRequiredService<IGreeter>().GreetAsync(name);

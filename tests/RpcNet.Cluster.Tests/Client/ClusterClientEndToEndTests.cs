@@ -69,6 +69,28 @@ public sealed class ClusterClientEndToEndTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Failure_SeenByMembership_CallsInFlightSayWhichWorkerAndWhy()
+    {
+        var node = (await StartNodesAsync(1))[0];
+        node.Handler = static (_, token) => new ValueTask(Task.Delay(Timeout.Infinite, token));
+        await _registry.StartAsync(Token);
+        var call = new ClusterClient(_registry).CreateClient<IWork>().WriteAsync(1, Token).AsTask();
+        using var late = _pool.Use(_registry.Workers[0]);
+        await Eventually.HoldsAsync(() => node.Executed.Count == 1, "the call");
+
+        _membership.Fail(node.Member());
+
+        var fault = await Assert.ThrowsAsync<RpcFaultException>(() => call);
+        Assert.Equal((RpcStatusCode.Unavailable, true), (fault.Status, fault.MayHaveExecuted));
+        Assert.Equal($"The connection to {node.EndPoint} was closed: n0 is gone, it failed.", fault.Message);
+
+        // A call that got the channel just before it was closed goes to another worker instead of failing.
+        fault = await Assert.ThrowsAsync<RpcFaultException>(
+            () => RpcContracts.Get<IWork>().CreateClient(late.Invoker, options: null).WriteAsync(2, Token).AsTask());
+        Assert.Equal((RpcStatusCode.Unavailable, false), (fault.Status, fault.MayHaveExecuted));
+    }
+
+    [Fact]
     public async Task RollingDrain_UnderLoad_NoCallFails()
     {
         var nodes = await StartNodesAsync(3);

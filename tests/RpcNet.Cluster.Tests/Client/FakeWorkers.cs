@@ -95,7 +95,7 @@ internal sealed class FakeWorkers : IAsyncDisposable
 
         public override ValueTask ConnectAsync(CancellationToken cancellationToken) => ValueTask.CompletedTask;
 
-        public override ValueTask DisposeAsync() => ValueTask.CompletedTask;
+        public override ValueTask CloseAsync(string reason) => ValueTask.CompletedTask;
     }
 
     private sealed class FakeInvoker(FakeWorkers owner, IPEndPoint address) : RpcInvoker

@@ -90,6 +90,7 @@ public sealed class WorkerChannelPoolTests : IAsyncDisposable
         _membership.Fail(a);
 
         await Eventually.HoldsAsync(() => _made.Single().IsClosed, "the close in the middle of the call");
+        Assert.Equal("a is gone, it failed", _made.Single().CloseReason);
     }
 
     [Fact]
@@ -188,6 +189,8 @@ public sealed class WorkerChannelPoolTests : IAsyncDisposable
 
         public bool IsClosed => _closed;
 
+        public string? CloseReason { get; private set; }
+
         public override ValueTask ConnectAsync(CancellationToken cancellationToken)
         {
             Interlocked.Increment(ref _connects);
@@ -196,8 +199,9 @@ public sealed class WorkerChannelPoolTests : IAsyncDisposable
                 : ValueTask.CompletedTask;
         }
 
-        public override ValueTask DisposeAsync()
+        public override ValueTask CloseAsync(string reason)
         {
+            CloseReason = reason;
             _closed = true;
             return ValueTask.CompletedTask;
         }

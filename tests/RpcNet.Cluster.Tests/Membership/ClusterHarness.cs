@@ -1,4 +1,5 @@
 using System.Net;
+using System.Security.Cryptography;
 using Microsoft.Extensions.Time.Testing;
 using RpcNet.Testing;
 using RpcNet.Testing.InMemory;
@@ -25,12 +26,19 @@ internal sealed class ClusterHarness : IAsyncDisposable
 
     public static string AddressOf(int port) => $"127.0.0.1:{port}";
 
-    public async Task<HarnessNode> StartAsync(string id, int port, string[]? seeds = null, Action<ClusterOptions>? configure = null)
+    public async Task<HarnessNode> StartAsync(
+        string id,
+        int port,
+        string[]? seeds = null,
+        Action<ClusterOptions>? configure = null,
+        Func<string, CancellationToken, Task<IPAddress[]>>? resolve = null,
+        IPAddress? host = null,
+        int failures = 0)
     {
         var options = new ClusterOptions { NodeId = id, Seeds = seeds ?? [AddressOf(7001)] };
         configure?.Invoke(options);
         var transport = Network.CreateTransport($"host-{_nodes.Count}");
-        var node = new HarnessNode(this, transport, options, port, _nodes.Count);
+        var node = new HarnessNode(this, transport, options, new IPEndPoint(host ?? IPAddress.Loopback, port), _nodes.Count, resolve, failures);
         _nodes.Add(node);
         await node.StartAsync();
         return node;
@@ -96,20 +104,47 @@ internal sealed class ClusterHarness : IAsyncDisposable
 internal sealed class HarnessNode : IAsyncDisposable
 {
     private readonly ClusterHarness _harness;
-    private readonly int _port;
+    private readonly IPEndPoint _address;
     private readonly List<ClusterEvent> _events = [];
     private readonly List<Task> _tasks = [];
     private readonly CancellationTokenSource _stop = new();
     private ITransportListener? _listener;
+    private int _failures;
+    private int _dials;
+    private int _served;
     private bool _killed;
 
-    public HarnessNode(ClusterHarness harness, InMemoryTransport transport, ClusterOptions options, int port, int index)
+    /// <param name="harness">The network and the clock.</param>
+    /// <param name="transport">The node's place in the network.</param>
+    /// <param name="options">The node's options.</param>
+    /// <param name="address">Where it listens.</param>
+    /// <param name="index">Its number, for its chance.</param>
+    /// <param name="resolve">Resolves names of seeds; null asks the system.</param>
+    /// <param name="failures">How often making the options of a connection fails at first.</param>
+    public HarnessNode(
+        ClusterHarness harness,
+        InMemoryTransport transport,
+        ClusterOptions options,
+        IPEndPoint address,
+        int index,
+        Func<string, CancellationToken, Task<IPAddress[]>>? resolve,
+        int failures)
     {
         _harness = harness;
         Transport = transport;
-        _port = port;
-        Cluster = new ClusterNode(options, transport, ConnectOptions, harness.Time, new Random(index + 1));
+        _address = address;
+        _failures = failures;
+        Cluster = new ClusterNode(options, transport, ConnectOptions, harness.Time, new Random(index + 1))
+        {
+            Resolve = resolve ?? Dns.GetHostAddressesAsync,
+        };
     }
+
+    /// <summary>Connections that this node tried to open.</summary>
+    public int Dials => Volatile.Read(ref _dials);
+
+    /// <summary>Connections that others opened to this node and that are still there.</summary>
+    public int OpenConnections => Volatile.Read(ref _served);
 
     public ClusterNode Cluster { get; }
 
@@ -132,7 +167,7 @@ internal sealed class HarnessNode : IAsyncDisposable
     {
         _listener = await Transport.ListenAsync(new TransportListenerOptions
         {
-            EndPoint = new IPEndPoint(IPAddress.Loopback, _port),
+            EndPoint = _address,
             ApplicationProtocols = [ClusterProtocol.Alpn],
             Tls = new TlsServerOptions { SelectIdentity = _ => TestCertificates.Shared.Server },
         });
@@ -157,12 +192,29 @@ internal sealed class HarnessNode : IAsyncDisposable
         }
     }
 
-    private static TransportConnectOptions ConnectOptions(EndPoint peer) => new()
+    private TransportConnectOptions ConnectOptions(EndPoint peer)
     {
-        EndPoint = peer,
-        ApplicationProtocols = [ClusterProtocol.Alpn],
-        Tls = new TlsClientOptions { ValidateServer = static _ => null },
-    };
+        if (_failures > 0)
+        {
+            _failures--;
+            throw new CryptographicException("The certificate cannot be read.");
+        }
+
+        Interlocked.Increment(ref _dials);
+        return new TransportConnectOptions
+        {
+            EndPoint = peer,
+            ApplicationProtocols = [ClusterProtocol.Alpn],
+            Tls = new TlsClientOptions { ValidateServer = static _ => null },
+        };
+    }
+
+    private async Task ServeAsync(ITransportConnection connection)
+    {
+        Interlocked.Increment(ref _served);
+        await Cluster.HandleConnectionAsync(connection, _stop.Token);
+        Interlocked.Decrement(ref _served);
+    }
 
     private async Task StopAsync()
     {
@@ -180,7 +232,7 @@ internal sealed class HarnessNode : IAsyncDisposable
             while (true)
             {
                 var connection = await _listener!.AcceptAsync(_stop.Token);
-                handlers.Add(Cluster.HandleConnectionAsync(connection, _stop.Token));
+                handlers.Add(ServeAsync(connection));
             }
         }
         catch (Exception e) when (e is OperationCanceledException or TransportException)

@@ -1,3 +1,6 @@
+using System.Net;
+using System.Net.Sockets;
+
 namespace RpcNet.Cluster.Tests.Membership;
 
 public class ClusterNodeTests
@@ -95,6 +98,105 @@ public class ClusterNodeTests
         await harness.RunAsync(TimeSpan.FromSeconds(10));
         Assert.Single(a.EventsOf<NodeLeft>());
         Assert.Empty(a.EventsOf<NodeFailed>());
+    }
+
+    [Fact]
+    public async Task Seed_ByName_IsResolvedAgainEachTimeUntilItAnswers()
+    {
+        await using var harness = new ClusterHarness();
+        var a = await harness.StartAsync("a", 7001);
+        var answers = new Queue<string?>([null, "127.0.0.9", "127.0.0.1"]);
+        var asked = new List<string>();
+        var b = await harness.StartAsync("b", 7002, ["seed.test:7001"], resolve: (name, _) =>
+        {
+            asked.Add(name);
+            var answer = answers.Count > 1 ? answers.Dequeue() : answers.Peek();
+            return answer is null
+                ? Task.FromException<IPAddress[]>(new SocketException((int)SocketError.HostNotFound))
+                : Task.FromResult<IPAddress[]>([IPAddress.Parse(answer)]);
+        });
+
+        Assert.True(await harness.RunUntilAsync(() => Sees(2, a, b), Limit));
+
+        Assert.Single(answers);
+        Assert.All(asked, n => Assert.Equal("seed.test", n));
+    }
+
+    [Fact]
+    public async Task Seed_WhoseNameHasNoAddress_IsStillWaitedFor()
+    {
+        await using var harness = new ClusterHarness();
+        var b = await harness.StartAsync("b", 7002, ["seed.test:7001"], resolve: static (_, _) =>
+            Task.FromException<IPAddress[]>(new SocketException((int)SocketError.HostNotFound)));
+        var joining = b.Cluster.JoinAsync([]).AsTask();
+
+        await harness.RunAsync(TimeSpan.FromSeconds(3));
+
+        Assert.False(joining.IsCompleted);
+        await b.DisposeAsync();
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => joining);
+    }
+
+    [Fact]
+    public async Task Seed_ThatMoved_IsFoundByNameAfterAllDied()
+    {
+        await using var harness = new ClusterHarness();
+        var port = 7001;
+        var b = await harness.StartAsync("b", 7002, [], resolve: null);
+        var c = await harness.StartAsync("c", 7003, ["seed.test:7001", "one-that-is-wrong.test:1"], resolve: (name, _) =>
+            name == "seed.test"
+                ? Task.FromResult<IPAddress[]>([IPAddress.Parse(port == 7001 ? "127.0.0.1" : "127.0.0.2")])
+                : Task.FromException<IPAddress[]>(new ArgumentException("too long")));
+        var a = await harness.StartAsync("a", 7001, []);
+        Assert.True(await harness.RunUntilAsync(() => Sees(2, a, c), Limit));
+        await a.KillAsync();
+        Assert.True(await harness.RunUntilAsync(() => Sees(1, c), Limit));
+
+        port = 7002;
+        var moved = await harness.StartAsync("d", 7001, [], host: IPAddress.Parse("127.0.0.2"));
+
+        Assert.True(await harness.RunUntilAsync(() => Sees(2, moved, c), Limit));
+        Assert.True(Sees(1, b));
+    }
+
+    [Fact]
+    public async Task Answers_GoBackOverTheConnectionOfTheAsker()
+    {
+        await using var harness = new ClusterHarness();
+        var a = await harness.StartAsync("a", 7001);
+        var b = await harness.StartAsync("b", 7002);
+        Assert.True(await harness.RunUntilAsync(() => Sees(2, a, b), Limit));
+        await harness.RunAsync(TimeSpan.FromSeconds(20));
+
+        Assert.Equal((0, 1), (a.Dials, b.Dials));
+        Assert.True(a.Cluster.SentMessages > 40);
+    }
+
+    [Fact]
+    public async Task Dials_OfBothAtOnce_EndInOneConnection()
+    {
+        await using var harness = new ClusterHarness();
+        var a = await harness.StartAsync("a", 7001, [ClusterHarness.AddressOf(7002)]);
+        var b = await harness.StartAsync("b", 7002, [ClusterHarness.AddressOf(7001)]);
+        Assert.True(await harness.RunUntilAsync(() => Sees(2, a, b), Limit));
+
+        // Five seconds later whoever has none but the other's connection stays with it.
+        await harness.RunAsync(TimeSpan.FromSeconds(5));
+        Assert.Equal(1, a.OpenConnections + b.OpenConnections);
+        var (fromA, fromB) = (a.Dials, b.Dials);
+        await harness.RunAsync(TimeSpan.FromSeconds(20));
+
+        Assert.Equal((fromA, fromB), (a.Dials, b.Dials));
+    }
+
+    [Fact]
+    public async Task Connection_WhoseOptionsCannotBeMade_IsTriedAgain()
+    {
+        await using var harness = new ClusterHarness();
+        var a = await harness.StartAsync("a", 7001);
+        var b = await harness.StartAsync("b", 7002, failures: 3);
+
+        Assert.True(await harness.RunUntilAsync(() => Sees(2, a, b), Limit));
     }
 
     [Fact]

@@ -9,7 +9,7 @@ public class GossipThreadTests
     [Fact]
     public async Task Run_AcrossAwaits_StaysOnItsThread()
     {
-        var thread = new GossipThread("test", TimeProvider.System, static () => { });
+        var thread = new GossipThread("test", TimeProvider.System, static () => { }, Unexpected);
         var source = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var ids = new List<int>();
 
@@ -31,7 +31,7 @@ public class GossipThreadTests
     public async Task Wake_WhileWorkKeepsComing_IsNotPutOff()
     {
         var woken = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var thread = new GossipThread("test", TimeProvider.System, () => woken.TrySetResult());
+        var thread = new GossipThread("test", TimeProvider.System, () => woken.TrySetResult(), Unexpected);
 
         // Work that posts itself again never lets the queue run empty.
         thread.Post(Again, null);
@@ -51,7 +51,7 @@ public class GossipThreadTests
     [Fact]
     public async Task Post_AfterTheEnd_RunsOnThePool()
     {
-        var thread = new GossipThread("test", TimeProvider.System, static () => { });
+        var thread = new GossipThread("test", TimeProvider.System, static () => { }, Unexpected);
         await thread.RunAsync(static () => Task.CompletedTask).WaitAsync(Limit, TestContext.Current.CancellationToken);
         thread.Stop();
         var ran = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -60,4 +60,30 @@ public class GossipThreadTests
 
         Assert.True(await ran.Task.WaitAsync(Limit, TestContext.Current.CancellationToken));
     }
+
+    [Fact]
+    public async Task Callback_ThatThrows_IsReportedAndTheThreadGoesOn()
+    {
+        var failures = new List<Exception>();
+        var thread = new GossipThread("test", TimeProvider.System, static () => { }, failures.Add);
+
+        thread.Post(static _ => throw new InvalidOperationException("a defect"), null);
+        await thread.RunAsync(static () => Task.CompletedTask).WaitAsync(Limit, TestContext.Current.CancellationToken);
+
+        Assert.Equal("a defect", Assert.Single(failures).Message);
+        thread.Stop();
+    }
+
+    [Fact]
+    public async Task Run_OfWhatThrowsAtOnce_FailsItsTask()
+    {
+        var thread = new GossipThread("test", TimeProvider.System, static () => { }, Unexpected);
+
+        var running = thread.RunAsync(static () => throw new InvalidOperationException("a defect"));
+
+        await Assert.ThrowsAsync<InvalidOperationException>(() => running.WaitAsync(Limit, TestContext.Current.CancellationToken));
+        thread.Stop();
+    }
+
+    private static void Unexpected(Exception e) => Assert.Fail(e.ToString());
 }

@@ -75,6 +75,30 @@ public class ClusterSimulationTests
         Assert.True(simulation.Run(TimeSpan.FromMinutes(3), simulation.IsConverged), "it did not come back when it behaved");
     }
 
+    /// <summary>Seeds in which some observers still heard a refutation after others had heard the verdict.</summary>
+    [Theory]
+    [InlineData(31)]
+    [InlineData(33)]
+    public void EgressLoss_OfMostMessages_IsOneFailureForEachObserver(int seed)
+    {
+        var simulation = new ClusterSimulation(new SimulationOptions
+        {
+            Nodes = 128,
+            Seed = seed,
+            Seeds = 3,
+            ConvergedStart = true,
+            CheckInvariants = false,
+            Network = new NetworkConditions { Jitter = TimeSpan.FromMilliseconds(20) },
+        });
+        simulation.Run(TimeSpan.FromSeconds(60));
+
+        simulation.Nodes[0].EgressLoss = 0.8;
+        simulation.Run(TimeSpan.FromSeconds(40));
+
+        Assert.All(simulation.Nodes.Skip(1), n => Assert.Equal(1, Transitions(simulation, n, simulation.Nodes[0])));
+        Assert.DoesNotContain(simulation.Events, e => e.Kind == SimulationEventKind.Failed && e.Observer != 0 && e.Subject != simulation.Nodes[0].Id);
+    }
+
     [Fact]
     public void Pause_OfTwentySeconds_IsBackSecondsAfterItGoesOn()
     {
@@ -112,6 +136,28 @@ public class ClusterSimulationTests
         Assert.All(simulation.Nodes, n => Assert.Single(simulation.Events, e => e.Kind == SimulationEventKind.PartitionHealed && e.Observer == n.Index));
         Assert.All(simulation.Nodes, n => Assert.True(n.Machine.HasQuorum));
         Assert.Empty(simulation.Violations);
+    }
+
+    [Theory]
+    [InlineData(QuorumRule.Majority, 0, false, true)]
+    [InlineData(QuorumRule.Static, 10, false, false)]
+    [InlineData(QuorumRule.Static, 6, false, true)]
+    [InlineData(QuorumRule.Static, 3, true, true)]
+    [InlineData(QuorumRule.None, 0, true, true)]
+    public void Quorum_OfFourAndSix_IsAsTheRuleSays(QuorumRule rule, int least, bool four, bool six)
+    {
+        var cluster = new ClusterOptions { Partition = { Quorum = rule, StaticQuorum = Math.Max(1, least) } };
+        var simulation = new ClusterSimulation(new SimulationOptions { Nodes = 10, ConvergedStart = true, Cluster = cluster });
+        simulation.Run(TimeSpan.FromSeconds(40));
+        foreach (var node in simulation.Nodes.Take(4))
+        {
+            node.Group = 1;
+        }
+
+        simulation.Run(TimeSpan.FromSeconds(30));
+
+        Assert.All(simulation.Nodes.Take(4), n => Assert.Equal(four, n.Machine.HasQuorum));
+        Assert.All(simulation.Nodes.Skip(4), n => Assert.Equal(six, n.Machine.HasQuorum));
     }
 
     [Fact]

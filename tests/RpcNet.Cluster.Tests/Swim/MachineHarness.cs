@@ -60,7 +60,7 @@ internal sealed class MachineHarness : ISwimEffects
     /// <summary>Starts with these members known.</summary>
     public MachineHarness Start(params MemberRecord[] members)
     {
-        Machine.Preload(members, Now);
+        Machine.Preload(new CommonView(members), Now);
         Machine.Start(Now);
         return this;
     }

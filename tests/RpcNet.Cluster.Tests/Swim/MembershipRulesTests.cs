@@ -245,20 +245,77 @@ public class MembershipRulesTests
     }
 
     [Fact]
-    public void Leave_TellsDirectlyAndEndsWhenTheNewsWasSentOftenEnough()
+    public void News_WhenItHasBeenPassedOnAndSettled_IsFollowedByOneComparison()
+    {
+        var h = new MachineHarness(o => (o.PushPullInterval, o.ProbeInterval) = (TimeSpan.FromHours(1), TimeSpan.FromSeconds(60))).Start(A, B);
+        h.Run(TimeSpan.FromSeconds(10));
+        h.Sent.Clear();
+        for (var change = 2ul; change < 6; change++)
+        {
+            h.Receive(A, MessageKind.Gossip, updates: MemberUpdate.Alive(Peer("a", 2, incarnation: change)));
+            h.Run(TimeSpan.FromSeconds(1));
+        }
+
+        Assert.Empty(h.SentOf(MessageKind.SyncDigest));
+        h.Run(TimeSpan.FromSeconds(10));
+
+        Assert.Single(h.SentOf(MessageKind.SyncDigest));
+    }
+
+    [Fact]
+    public void Leave_EndsWhenAllWhoWereToldConfirmedIt()
     {
         var h = new MachineHarness().Start(A, B);
         h.Sent.Clear();
 
         h.Machine.Leave(h.Now);
-        Assert.Equal(2, h.SentOf(MessageKind.Gossip).Count(s => s.Message.Updates.Any(u => u.State == MemberState.Left)));
+        var farewells = Farewells(h).ToArray();
+        Assert.Equal([A.Address, B.Address], farewells.Select(f => f.To).OrderBy(a => a.ToString(), StringComparer.Ordinal));
+        Confirm(h, A, farewells.First(f => f.To.Equals(A.Address)).Message);
         Assert.False(h.Machine.HasLeft);
-        h.Run(TimeSpan.FromSeconds(3));
+        Confirm(h, B, farewells.First(f => f.To.Equals(B.Address)).Message);
 
         Assert.True(h.Machine.HasLeft);
         Assert.Equal(TimeSpan.MaxValue, h.Machine.NextWakeup);
-        Assert.True(h.SentOf(MessageKind.Gossip).Count() >= 4);
+        Assert.True(h.Events.Single(e => e.Kind == SwimEventKind.LeaveCompleted).Favourable);
     }
+
+    [Fact]
+    public void Leave_UnconfirmedByOne_IsRepeatedToItUntilTheTimeoutAndReported()
+    {
+        var h = new MachineHarness().Start(A, B);
+        h.Machine.Leave(h.Now);
+        Confirm(h, A, Farewells(h).First(f => f.To.Equals(A.Address)).Message);
+        h.Sent.Clear();
+
+        h.Run(TimeSpan.FromSeconds(2.9));
+        Assert.False(h.Machine.HasLeft);
+        Assert.InRange(Farewells(h).Count(f => f.To.Equals(B.Address)), 10, 20);
+        Assert.DoesNotContain(Farewells(h), f => f.To.Equals(A.Address));
+        h.Run(TimeSpan.FromSeconds(0.3));
+
+        Assert.True(h.Machine.HasLeft);
+        Assert.False(h.Events.Single(e => e.Kind == SwimEventKind.LeaveCompleted).Favourable);
+    }
+
+    [Fact]
+    public void Leave_OfAll_WaitsForNobodyWhoLeavesToo()
+    {
+        var h = new MachineHarness().Start(A);
+        h.Machine.Leave(h.Now);
+
+        h.Receive(A, MessageKind.Ping, 7, h.Machine.Local.Identity, updates: MemberUpdate.Left(A.Identity, 1));
+        h.Run(TimeSpan.FromSeconds(0.3));
+
+        Assert.Equal(A.Address, h.SentOf(MessageKind.Ack).Last().To);
+        Assert.True(h.Machine.HasLeft);
+    }
+
+    private static IEnumerable<(System.Net.IPEndPoint To, SwimMessage Message, TimeSpan At)> Farewells(MachineHarness h) =>
+        h.SentOf(MessageKind.Ping).Where(s => s.Message.Updates.Any(u => u.State == MemberState.Left));
+
+    private static void Confirm(MachineHarness h, MemberRecord member, SwimMessage farewell) =>
+        h.Receive(member, MessageKind.Ack, farewell.Sequence, member.Identity);
 
     [Fact]
     public void Leave_WithNobodyElse_EndsAtOnce()

@@ -67,6 +67,49 @@ public class ProbationTests
         Assert.Equal(MemberState.Failed, _h.Entry("a").State);
     }
 
+    [Fact]
+    public void Verdict_AndTheWordOfOneWhoHasNotHeardIt_IsUpheldAndPassedOn()
+    {
+        _h.Receive(Others[0], MessageKind.Gossip, updates: MemberUpdate.Accuse(MemberState.Failed, A.Identity, 1, Others[0].Id, isVerdict: true));
+        _h.Sent.Clear();
+
+        PassOn(incarnation: 7);
+        _h.Run(TimeSpan.FromSeconds(1));
+
+        Assert.Equal(MemberState.Failed, _h.Entry("a").State);
+        Assert.Contains(_h.Sent, s => s.Message.Updates.Any(u => u is { State: MemberState.Failed, IsVerdict: true, Incarnation: 7 }));
+    }
+
+    [Fact]
+    public void Verdict_AndTheWordOfOneWhoMayHaveWatchedTheProbation_IsOver()
+    {
+        _h.Receive(Others[0], MessageKind.Gossip, updates: MemberUpdate.Accuse(MemberState.Failed, A.Identity, 1, Others[0].Id, isVerdict: true));
+        Live(seconds: 30, isSilent: true);
+
+        PassOn(incarnation: 7);
+
+        Assert.Equal(MemberState.Alive, _h.Entry("a").State);
+    }
+
+    [Fact]
+    public void Failed_HeardOfAgainAtHigherIncarnations_IsNoRelapse()
+    {
+        Live(seconds: 5, isSilent: true);
+        Bury();
+        for (var i = 0; i < 5; i++)
+        {
+            _h.Receive(Others[1], MessageKind.Gossip, updates: MemberUpdate.Accuse(MemberState.Failed, A.Identity, ++_incarnation, Others[1].Id));
+        }
+
+        Live(seconds: 32, isSilent: false);
+        Announce();
+
+        Assert.Equal(MemberState.Alive, _h.Entry("a").State);
+    }
+
+    private void PassOn(ulong incarnation) =>
+        _h.Receive(Others[1], MessageKind.Gossip, updates: MemberUpdate.Alive(Peer("a", 2, incarnation: incarnation)));
+
     /// <summary>All accuse it and its refutation is late.</summary>
     private void Bury()
     {

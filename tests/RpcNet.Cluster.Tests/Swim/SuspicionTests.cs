@@ -147,14 +147,18 @@ public class SuspicionTests
     }
 
     [Fact]
-    public void Accused_OfAnOldIncarnation_DoesNotReact()
+    public void Accused_OfAnOldIncarnation_SaysItsRefutationAgainButNoNewOne()
     {
         var h = Quiet();
         h.Receive(B, MessageKind.Gossip, updates: MemberUpdate.Accuse(MemberState.Suspect, h.Machine.Local.Identity, 5, B.Id));
+        Assert.True(h.RunUntil(() => h.Machine.PendingNews == 0));
+        h.Sent.Clear();
 
         h.Receive(B, MessageKind.Gossip, updates: MemberUpdate.Accuse(MemberState.Suspect, h.Machine.Local.Identity, 5, C.Id));
+        h.Run(TimeSpan.FromSeconds(0.3));
 
         Assert.Equal(6ul, h.Machine.Local.Incarnation);
+        Assert.Contains(h.Sent, s => s.Message.Updates.Any(u => u.State == MemberState.Alive && u.Incarnation == 6));
     }
 
     [Fact]

@@ -155,15 +155,10 @@ public sealed class LimitTests
         await using var fixture = await RpcFixture.StartAsync();
         var items = fixture.Client.FloodAsync(10_000).GetAsyncEnumerator();
         Assert.True(await Eventually.Soon(items.MoveNextAsync()));
-        var yielded = -1;
-        await Eventually.True(() => Interlocked.Exchange(ref yielded, fixture.Service.Yielded) == fixture.Service.Yielded && yielded > 50);
-        await fixture.Network.WaitForIdleAsync();
-        var stalledAt = fixture.Service.Yielded;
+        var stalledAt = await StalledAsync(() => Volatile.Read(ref fixture.Service.Yielded));
 
         // A stream's receive window (1 MiB), the batches of both sides, and the reader's buffer: far below 3 MiB.
-        Assert.InRange(stalledAt, 2, 300);
-        await fixture.Network.WaitForIdleAsync();
-        Assert.Equal(stalledAt, fixture.Service.Yielded);
+        Assert.InRange(stalledAt, 51, 300);
         for (var i = 0; i < 1000; i++)
         {
             Assert.True(await Eventually.Soon(items.MoveNextAsync()));
@@ -183,15 +178,10 @@ public sealed class LimitTests
         // The server gives back what it reads, and nobody reads that: it stops reading, and so the source.
         var mirrored = fixture.Client.MirrorAsync(Texts(), source.Token).GetAsyncEnumerator();
         Assert.True(await Eventually.Soon(mirrored.MoveNextAsync()));
-        var before = -1;
-        await Eventually.True(() => Interlocked.Exchange(ref before, Volatile.Read(ref produced)) == Volatile.Read(ref produced) && produced > 50);
-        await fixture.Network.WaitForIdleAsync();
-        var stalledAt = Volatile.Read(ref produced);
+        var stalledAt = await StalledAsync(() => Volatile.Read(ref produced));
 
         // Both directions' windows (1 MiB each), batches and buffers.
-        Assert.InRange(stalledAt, 50, 600);
-        await fixture.Network.WaitForIdleAsync();
-        Assert.Equal(stalledAt, Volatile.Read(ref produced));
+        Assert.InRange(stalledAt, 51, 600);
         await mirrored.DisposeAsync();
         await Eventually.True(() => fixture.Server.CallsInFlight == 0);
 
@@ -205,6 +195,22 @@ public sealed class LimitTests
                 await Task.Yield();
             }
         }
+    }
+
+    /// <summary>
+    /// Where a count comes to rest. A source that nothing slows never does; one that a loaded machine merely held up is found below its
+    /// bound, which is what the callers assert.
+    /// </summary>
+    private static async Task<int> StalledAsync(Func<int> count)
+    {
+        var (last, same) = (0, 0);
+        await Eventually.True(() =>
+        {
+            var now = count();
+            (last, same) = (now, now == last ? same + 1 : 0);
+            return last > 50 && same >= 100;
+        });
+        return last;
     }
 
     [Fact]

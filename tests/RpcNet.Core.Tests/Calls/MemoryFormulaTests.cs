@@ -55,6 +55,35 @@ public sealed class MemoryFormulaTests
         Assert.InRange(reader.BufferBytes, 1, 4096);
     }
 
+    /// <summary>After a burst the reader gives back what small messages do not need.</summary>
+    [Fact]
+    public async Task ReaderBuffer_SmallFramesAfterLargeOnes_ShrinksAgain()
+    {
+        var large = Enumerable.Repeat(RawClient.Frame(FrameType.Item, new byte[60_000]), 20).SelectMany(static f => f).ToArray();
+        var small = Enumerable.Repeat(RawClient.Frame(FrameType.Item, new byte[20]), 2000).SelectMany(static f => f).ToArray();
+        using var reader = new FrameReader(new ByteStream([.. large, .. small], new Random(1)), 1024, 1 << 20);
+        Assert.InRange(reader.BufferBytes, 1, 512);
+        var most = 0;
+        while (await reader.ReadAsync(default) is not null)
+        {
+            most = Math.Max(most, reader.BufferBytes);
+        }
+
+        Assert.InRange(most, 60_000, 256 * 1024);
+        Assert.InRange(reader.BufferBytes, 1, 4096);
+    }
+
+    /// <summary>An idle connection's lanes hold no buffers on either side.</summary>
+    [Fact]
+    public async Task Lanes_NothingUnderWay_HoldNoBuffers()
+    {
+        await using var fixture = await RpcFixture.StartAsync();
+        await using var channel = fixture.CreateChannel();
+        Assert.Equal("a", await Eventually.Soon(channel.CreateClient<IProbe>().EchoAsync("a")));
+
+        await Eventually.True(() => fixture.Server.LaneBufferBytes == 0 && channel.LaneBufferBytes == 0);
+    }
+
     /// <summary>Requests of lanes being served: not more than CallsPerConnection of them, the rest refused undispatched.</summary>
     [Fact]
     public async Task RequestsServed_HostileClientSendsMore_AreRefusedBeyondTheirTerm()

@@ -179,6 +179,32 @@ public sealed class ConnectionTests
     }
 
     [Fact]
+    public async Task Abort_CallsInFlightAndLaterOnesFailWithTheReason()
+    {
+        await using var fixture = await RpcFixture.StartAsync();
+        var call = fixture.Client.WaitAsync(1).AsTask();
+        var stream = fixture.Client.FloodAsync(1).GetAsyncEnumerator(TestContext.Current.CancellationToken);
+        Assert.True(await Eventually.Soon(stream.MoveNextAsync()));
+        await Eventually.True(() => fixture.Service.Running == 2);
+
+        await Eventually.Soon(fixture.Channel.AbortAsync("worker-a failed"));
+        await Eventually.Soon(fixture.Channel.DisposeAsync());
+
+        var message = $"The connection to {fixture.EndPoint} was closed: worker-a failed.";
+        var fault = await Assert.ThrowsAsync<RpcFaultException>(() => Eventually.Soon(call));
+        Assert.Equal((RpcStatusCode.Unavailable, true, message), (fault.Status, fault.MayHaveExecuted, fault.Message));
+        fault = await Assert.ThrowsAsync<RpcFaultException>(async () =>
+        {
+            while (await Eventually.Soon(stream.MoveNextAsync()))
+            {
+            }
+        });
+        Assert.Equal((RpcStatusCode.Unavailable, true, message), (fault.Status, fault.MayHaveExecuted, fault.Message));
+        fault = await Assert.ThrowsAsync<RpcFaultException>(() => Eventually.Soon(fixture.Client.TouchAsync()));
+        Assert.Equal((RpcStatusCode.Unavailable, false, message), (fault.Status, fault.MayHaveExecuted, fault.Message));
+    }
+
+    [Fact]
     public async Task ConnectionLossUnderLoad_EveryCallEndsAndUnexecutedOnesSaySo()
     {
         await using var fixture = await RpcFixture.StartAsync();

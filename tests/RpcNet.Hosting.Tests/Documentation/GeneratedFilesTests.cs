@@ -56,6 +56,13 @@ public sealed class GeneratedFilesTests
         }
     }
 
+    [Theory]
+    [InlineData("T:RpcNet.RpcUnaryMethod`2", "RpcUnaryMethod")]
+    [InlineData("P:RpcNet.Hosting.RpcNetIdentityOptions.Path", "Path")]
+    [InlineData("M:A.B.UseCallback(System.Func{System.Threading.Tasks.ValueTask{RpcNet.Transports.TlsIdentity}})", "UseCallback")]
+    [InlineData("M:A.B.Add``1(``0,System.String)", "Add")]
+    public void Documentation_Reference_IsNamedByItsLastName(string cref, string name) => Assert.Equal(name, OptionDocs.Referent(cref));
+
     /// <summary>The documentation of a number or duration states the range (and so its unit) and the default.</summary>
     [Fact]
     public void Documentation_OfEveryNumberAndDuration_StatesRangeAndDefault()

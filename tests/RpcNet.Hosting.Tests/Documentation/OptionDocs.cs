@@ -66,7 +66,7 @@ internal sealed partial class OptionDocs
             text.Append(node switch
             {
                 XText plain => plain.Value,
-                XElement { Name.LocalName: "see" } see => (see.Attribute("cref")?.Value ?? see.Attribute("langword")!.Value).Split('.')[^1],
+                XElement { Name.LocalName: "see" } see => see.Attribute("cref")?.Value is { } cref ? Referent(cref) : see.Attribute("langword")?.Value ?? see.Value,
                 XElement other => other.Value,
                 _ => "",
             });
@@ -74,6 +74,9 @@ internal sealed partial class OptionDocs
 
         return Whitespace().Replace(text.ToString(), " ").Trim();
     }
+
+    /// <summary>"M:A.B.Add``1(C.D,E.F)" is "Add": its last name, without kind, parameters and arity.</summary>
+    public static string Referent(string cref) => cref.Split('(')[0].Split('.', ':')[^1].Split('`')[0];
 
     [GeneratedRegex(@"\s+")]
     private static partial Regex Whitespace();

@@ -1,7 +1,10 @@
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 using RpcNet.Hosting.Tests.Support;
 using RpcNet.Testing;
 using RpcNet.Testing.InMemory;
+using RpcNet.Transports;
 
 namespace RpcNet.Hosting.Tests.Hosts;
 
@@ -35,6 +38,32 @@ public sealed class ClientTests : IAsyncLifetime
         await using var host = await StartAsync(
             services => services.AddRpcClient<IGreeter>(), ("RpcNet:Clients:IGreeter:Address", _server.EndPoint!.ToString()));
         Assert.Equal("Hello you", await host.Services.GetRequiredService<IGreeter>().GreetAsync("you", TestContext.Current.CancellationToken));
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task Client_WithTheConfigurationOfItsServer_DoesNotListenAtItsAddress()
+    {
+        var log = new LogCollector();
+        await using var host = await StartAsync(
+            services => services
+                .AddSingleton<ILoggerProvider>(log)
+                .AddRpcClient<IGreeter>(o => o.Address = _server.EndPoint!.ToString()),
+            ("RpcNet:Listen:Address", _server.EndPoint!.ToString()));
+        Assert.Equal("Hello you", await host.Services.GetRequiredService<IGreeter>().GreetAsync("you", TestContext.Current.CancellationToken));
+        Assert.Null(host.EndPoint);
+        Assert.Contains($"does not listen at RpcNet:Listen:Address = '{_server.EndPoint}'", log.Entries.Single(static e => e.Id.Id == 2007).Text);
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task Client_OfAHostThatHasNotStarted_SaysSo()
+    {
+        var address = _server.EndPoint!.ToString();
+        var builder = Host.CreateEmptyApplicationBuilder(settings: null);
+        builder.Services.AddSingleton<ITransport>(_network.CreateTransport("early"));
+        builder.Services.AddRpcClient<IGreeter>(o => o.Address = address);
+        using var host = builder.Build();
+        var e = await Assert.ThrowsAsync<RpcFaultException>(() => host.Services.GetRequiredService<IGreeter>().GreetAsync("you", TestContext.Current.CancellationToken).AsTask());
+        Assert.Equal($"Cannot connect to {address}: RpcNet's certificates are not loaded yet: calls can be made once the host has started.", e.Message);
     }
 
     [Fact(Timeout = 60_000)]

@@ -9,6 +9,7 @@ public sealed class ResetKeyFileTests : IDisposable
 {
     private readonly TempFolder _folder = new();
     private readonly LogCollector _log = new();
+    private readonly RpcNetRegistration _registration = new() { HasServer = true };
     private readonly RpcNetOptions _options = new() { Listen = { Address = "127.0.0.1:61000" }, Certificates = { Path = "certs/cert.pem" } };
 
     public void Dispose() => _folder.Dispose();
@@ -57,6 +58,14 @@ public sealed class ResetKeyFileTests : IDisposable
     }
 
     [Fact]
+    public void Key_OfAProcessThatOnlyCalls_IsNotItsServers()
+    {
+        _registration.HasServer = false;
+        Assert.Empty(Load());
+        Assert.Empty(Directory.GetFileSystemEntries(_folder.Path));
+    }
+
+    [Fact]
     public void Key_ConfiguredPathUnusable_IsAProblem()
     {
         File.WriteAllText(_folder.File("short.key"), "short");
@@ -78,7 +87,7 @@ public sealed class ResetKeyFileTests : IDisposable
     }
 
     private byte[] Load() => new ResetKeyFile(
-        new RpcNetSettings(() => _options, static _ => throw new NotSupportedException(), new RpcNetRegistration()),
+        new RpcNetSettings(() => _options, static _ => throw new NotSupportedException(), _registration),
         new HostingEnvironment { EnvironmentName = "Production", ContentRootPath = _folder.Path, ApplicationName = "test" },
         _log).Load().ToArray();
 }

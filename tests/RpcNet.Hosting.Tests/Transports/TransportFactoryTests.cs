@@ -57,7 +57,9 @@ public sealed class TransportFactoryTests
             CongestionControl = RpcNet.Transports.Ngtcp2.Ngtcp2CongestionControl.Bbr,
             Retry = RpcNet.Transports.Ngtcp2.Ngtcp2RetryPolicy.Never,
             IoThreads = 3,
+            BusyPoll = TimeSpan.Zero,
             SessionTickets = false,
+            AcceptEarlyData = true,
             KeyUpdateBytes = 1 << 20,
         };
 

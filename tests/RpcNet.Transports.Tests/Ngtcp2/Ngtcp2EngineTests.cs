@@ -15,11 +15,29 @@ public sealed class Ngtcp2EngineTests
         Assert.Equal("Ngtcp2", new Ngtcp2Transport().Name);
     }
 
-    [Fact]
-    public void Options_OutOfRange_NameTheOption()
+    public static TheoryData<string, Ngtcp2TransportOptions> OutOfRange { get; } = new()
     {
-        var e = Assert.Throws<ArgumentException>(() => new Ngtcp2Transport(new Ngtcp2TransportOptions { SecretKey = new byte[31] }));
-        Assert.Contains("Ngtcp2TransportOptions.SecretKey", e.Message, StringComparison.Ordinal);
+        { "SecretKey", new Ngtcp2TransportOptions { SecretKey = new byte[31] } },
+        { "BusyPoll", new Ngtcp2TransportOptions { BusyPoll = TimeSpan.FromMilliseconds(2) } },
+        { "BusyPoll", new Ngtcp2TransportOptions { BusyPoll = TimeSpan.FromTicks(-1) } },
+        { "IoThreads", new Ngtcp2TransportOptions { IoThreads = 0 } },
+    };
+
+    [Theory]
+    [MemberData(nameof(OutOfRange), DisableDiscoveryEnumeration = true)]
+    public void Options_OutOfRange_NameTheOption(string name, Ngtcp2TransportOptions options)
+    {
+        var e = Assert.Throws<ArgumentException>(() => new Ngtcp2Transport(options));
+        Assert.Contains($"Ngtcp2TransportOptions.{name}", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Echo_WithoutBusyPolling_Works()
+    {
+        await using var pair = await Ngtcp2Pair.StartAsync(engine: new Ngtcp2TransportOptions { BusyPoll = TimeSpan.Zero });
+        var (client, server) = await pair.ConnectAsync().WaitAsync(s_limit);
+
+        await Ngtcp2PacketTests.EchoAsync(client, server);
     }
 
     [Theory]

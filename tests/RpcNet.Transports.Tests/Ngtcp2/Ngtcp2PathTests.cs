@@ -10,7 +10,7 @@ namespace RpcNet.Transports.Tests.Ngtcp2;
 public sealed class Ngtcp2PathTests
 {
     // What libngtcp2 tries at most by itself: a frame of 1,492 bytes over IPv6.
-    private const int LargestProbe = 1444;
+    private const int LargestProbe = 16384;
 
     private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(30);
 
@@ -50,6 +50,21 @@ public sealed class Ngtcp2PathTests
             Assert.True(i < 2000, "it was never found");
             await BothWaysAsync(client, server, 64 << 10);
         }
+    }
+
+    [Fact]
+    public async Task PathMtu_NothingLargeIsSent_EndsAtAnEthernetFrame()
+    {
+        await using var pair = await Ngtcp2Pair.StartAsync();
+        var (client, server) = await pair.ConnectAsync().WaitAsync(s_limit);
+
+        for (var i = 0; i < 200 || await OnLoopAsync(client, c => c.PathPayload) < 1452 || await OnLoopAsync(server, c => c.PathPayload) < 1452; i++)
+        {
+            Assert.True(i < 2000, "not even that was found");
+            await BothWaysAsync(client, server, 100);
+        }
+
+        Assert.Equal((1452, 1452), (await OnLoopAsync(client, c => c.PathPayload), await OnLoopAsync(server, c => c.PathPayload)));
     }
 
     [Fact]

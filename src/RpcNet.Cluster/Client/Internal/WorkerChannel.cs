@@ -3,14 +3,16 @@ using RpcNet.Client;
 namespace RpcNet.Cluster.Client;
 
 /// <summary>What the pool keeps for one worker.</summary>
-internal abstract class WorkerChannel : IAsyncDisposable
+internal abstract class WorkerChannel
 {
     public abstract RpcInvoker Invoker { get; }
 
     /// <exception cref="RpcFaultException">Unavailable.</exception>
     public abstract ValueTask ConnectAsync(CancellationToken cancellationToken);
 
-    public abstract ValueTask DisposeAsync();
+    /// <summary>Closes the channel for good.</summary>
+    /// <param name="reason">Why, for the calls in flight and those that come too late; the end of a sentence.</param>
+    public abstract ValueTask CloseAsync(string reason);
 }
 
 internal sealed class RpcWorkerChannel(RpcChannel channel) : WorkerChannel
@@ -20,5 +22,5 @@ internal sealed class RpcWorkerChannel(RpcChannel channel) : WorkerChannel
     public override ValueTask ConnectAsync(CancellationToken cancellationToken) =>
         channel.ConnectAsync(waitForReady: false, cancellationToken);
 
-    public override ValueTask DisposeAsync() => channel.DisposeAsync();
+    public override ValueTask CloseAsync(string reason) => channel.AbortAsync(reason);
 }

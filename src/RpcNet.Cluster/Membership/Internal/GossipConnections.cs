@@ -4,15 +4,21 @@ using RpcNet.Transports;
 
 namespace RpcNet.Cluster.Membership;
 
-/// <summary>All outgoing gossip connections: few, on demand, closed when idle.</summary>
+/// <summary>
+/// The gossip connections that are written to: few, opened on demand, closed when idle. A connection that a peer opened to ask
+/// something also carries what goes back, so that two nodes keep one between them.
+/// </summary>
 internal sealed class GossipConnections
 {
     private readonly ITransport _transport;
     private readonly Func<EndPoint, TransportConnectOptions> _connectOptions;
+    private static readonly TimeSpan ShortestIdleClose = TimeSpan.FromSeconds(3);
+
     private readonly TimeProvider _time;
     private readonly long _epoch;
     private readonly Lock _lock = new();
     private readonly Dictionary<IPEndPoint, GossipPeer> _peers = [];
+    private readonly Dictionary<ITransportConnection, GossipPeer> _borrowed = [];
     private readonly List<Task> _closing = [];
     private readonly CancellationTokenSource _stop = new();
     private long _sent;
@@ -29,6 +35,7 @@ internal sealed class GossipConnections
         TimeProvider time,
         ILogger logger,
         Func<Func<Task>, Task> run,
+        Func<ITransportConnection, CancellationToken, Task> read,
         Action<IPEndPoint> reportLoss)
     {
         _transport = transport;
@@ -38,6 +45,7 @@ internal sealed class GossipConnections
         Options = options;
         Logger = logger;
         Run = run;
+        Read = read;
         ReportLoss = reportLoss;
     }
 
@@ -47,6 +55,9 @@ internal sealed class GossipConnections
 
     /// <summary>Starts what writes to a peer.</summary>
     public Func<Func<Task>, Task> Run { get; }
+
+    /// <summary>Takes in what peers send over a connection that was opened here.</summary>
+    public Func<ITransportConnection, CancellationToken, Task> Read { get; }
 
     public Action<IPEndPoint> ReportLoss { get; }
 
@@ -80,17 +91,75 @@ internal sealed class GossipConnections
 
             if (!_peers.TryGetValue(to, out peer))
             {
-                if (_peers.Count >= Options.MaxConnections)
-                {
-                    Retire(_peers.Values.MinBy(static p => p.LastUsed)!);
-                }
-
+                KeepBelow(Options.MaxConnections);
                 peer = new GossipPeer(this, to);
                 _peers.Add(to, peer);
             }
         }
 
         peer.Send(message);
+    }
+
+    /// <summary>
+    /// A message came over a connection. With <paramref name="sender"/>, where its sender takes answers, they go back over that
+    /// connection, unless there is another one for them.
+    /// </summary>
+    public void Heard(ITransportConnection connection, IPEndPoint remote, IPEndPoint? sender, IPEndPoint local)
+    {
+        lock (_lock)
+        {
+            if (_closed)
+            {
+                return;
+            }
+
+            if (_peers.TryGetValue(sender ?? remote, out var peer) && peer.Touch(connection))
+            {
+                return;
+            }
+
+            if (sender is null || sender.Equals(local))
+            {
+                return;
+            }
+
+            if (peer is null)
+            {
+                peer = new GossipPeer(this, sender);
+                _peers.Add(sender, peer);
+            }
+
+            // Two nodes that dialled each other at once both settle for the connection that the lower address opened.
+            if (peer.Borrow(connection, isPreferred: string.CompareOrdinal(sender.ToString(), local.ToString()) < 0))
+            {
+                if (_borrowed.TryGetValue(connection, out var former) && former != peer)
+                {
+                    former.GiveBack(connection);
+                }
+
+                _borrowed[connection] = peer;
+            }
+        }
+    }
+
+    /// <summary>An inbound connection ended.</summary>
+    /// <param name="connection">The connection.</param>
+    /// <param name="isLost">Whether it fell silent; its peer may be gone.</param>
+    public void GiveBack(ITransportConnection connection, bool isLost)
+    {
+        GossipPeer? peer;
+        lock (_lock)
+        {
+            if (!_borrowed.Remove(connection, out peer) || !peer.GiveBack(connection))
+            {
+                return;
+            }
+        }
+
+        if (isLost)
+        {
+            ReportLoss(peer.Address);
+        }
     }
 
     /// <summary>Whether what was sent to an address still waits for this process's thread pool.</summary>
@@ -114,26 +183,39 @@ internal sealed class GossipConnections
         }
     }
 
-    /// <summary>Closes what carried nothing for long; called now and then.</summary>
-    public void CloseIdle()
+    /// <summary>
+    /// How long a connection may carry nothing before it is closed. In a large cluster the next message to a given member is far
+    /// off, and keeping a connection costs more than opening it again.
+    /// </summary>
+    public static TimeSpan IdleCloseAmong(int members, ClusterConnectionOptions options)
     {
+        var least = options.IdleClose < ShortestIdleClose ? options.IdleClose : ShortestIdleClose;
+        var scaled = options.IdleClose / Math.Max(1, members / 32.0);
+        return scaled > least ? scaled : least;
+    }
+
+    /// <summary>Closes what carried nothing for long; called now and then.</summary>
+    public void CloseIdle(int members)
+    {
+        var idle = IdleCloseAmong(members, Options);
         lock (_lock)
         {
-            var limit = Now - Options.IdleClose;
+            var limit = Now - idle;
             foreach (var peer in _peers.Values.Where(p => p.LastUsed < limit).ToArray())
             {
                 Retire(peer);
             }
 
-            _closing.RemoveAll(static t => t.IsCompletedSuccessfully);
-        }
-    }
+            KeepBelow(Options.MaxConnections + 1);
+            foreach (var peer in _peers.Values)
+            {
+                if (peer.HasSurplus)
+                {
+                    _closing.Add(Task.Run(peer.CloseSurplusAsync));
+                }
+            }
 
-    public Task FlushAsync()
-    {
-        lock (_lock)
-        {
-            return Task.WhenAll(_peers.Values.Select(static p => p.FlushAsync()));
+            _closing.RemoveAll(static t => t.IsCompletedSuccessfully);
         }
     }
 
@@ -169,6 +251,15 @@ internal sealed class GossipConnections
     }
 
     public void CountDropped(int count = 1) => Interlocked.Add(ref _dropped, count);
+
+    /// <summary>Makes sure that fewer connections than this were opened from here.</summary>
+    private void KeepBelow(int count)
+    {
+        while (_peers.Values.Count(static p => !p.IsBorrowing) >= count)
+        {
+            Retire(_peers.Values.Where(static p => !p.IsBorrowing).MinBy(static p => p.LastUsed)!);
+        }
+    }
 
     private void Retire(GossipPeer peer)
     {

@@ -5,7 +5,8 @@ using RpcNet.Transports;
 namespace RpcNet.Cluster.Membership;
 
 /// <summary>
-/// The outgoing side to one address: a short queue, one connection opened on demand, one unidirectional stream a message.
+/// The outgoing side to one address: a short queue, one connection, opened on demand unless the peer has opened one, one
+/// unidirectional stream a message.
 /// </summary>
 /// <remarks>Awaits keep the context that they find, so that what starts on the gossip's own thread stays there.</remarks>
 internal sealed class GossipPeer
@@ -13,7 +14,9 @@ internal sealed class GossipPeer
     private readonly GossipConnections _owner;
     private readonly Lock _lock = new();
     private readonly Queue<ReadOnlyMemory<byte>> _queue = new();
+    private readonly List<ITransportConnection> _surplus = [];
     private ITransportConnection? _connection;
+    private volatile bool _isBorrowing;
     private Task _pump = Task.CompletedTask;
     private Task _watch = Task.CompletedTask;
     private volatile bool _awaitsPool;
@@ -37,6 +40,97 @@ internal sealed class GossipPeer
     /// Whether a connect waits for the thread pool, which every engine needs for handshakes. Silence then says nothing about the peer.
     /// </summary>
     public bool IsHeldUp => _awaitsPool;
+
+    /// <summary>Whether messages go over a connection that the peer opened.</summary>
+    public bool IsBorrowing => _isBorrowing;
+
+    /// <summary>Whether there is a connection that is no longer needed.</summary>
+    public bool HasSurplus
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _surplus.Count > 0;
+            }
+        }
+    }
+
+    /// <summary>Notes that the peer uses this connection.</summary>
+    /// <returns>Whether it is the one that messages to the peer go over.</returns>
+    public bool Touch(ITransportConnection connection)
+    {
+        lock (_lock)
+        {
+            if (_connection != connection)
+            {
+                return false;
+            }
+
+            LastUsed = _owner.Now;
+            return true;
+        }
+    }
+
+    /// <summary>Lets messages go over a connection that the peer opened.</summary>
+    /// <param name="connection">Belongs to who accepted it.</param>
+    /// <param name="isPreferred">Whether it takes the place of one that was opened from here.</param>
+    /// <returns>Whether they do so now.</returns>
+    public bool Borrow(ITransportConnection connection, bool isPreferred)
+    {
+        lock (_lock)
+        {
+            var isDialling = _connection is null && _pumping;
+            if (_closed || isDialling || (_connection is not null && !_isBorrowing && !isPreferred))
+            {
+                return false;
+            }
+
+            if (_connection is not null && !_isBorrowing)
+            {
+                // What was sent last is still on its way: it is closed a little later.
+                _surplus.Add(_connection);
+            }
+
+            _connection = connection;
+            _isBorrowing = true;
+            _noDialUntil = TimeSpan.MinValue;
+            LastUsed = _owner.Now;
+            return true;
+        }
+    }
+
+    /// <summary>The connection that the peer opened has ended, or serves another address now.</summary>
+    /// <returns>Whether messages went over it.</returns>
+    public bool GiveBack(ITransportConnection connection)
+    {
+        lock (_lock)
+        {
+            if (_connection != connection)
+            {
+                return false;
+            }
+
+            _connection = null;
+            _isBorrowing = false;
+            return true;
+        }
+    }
+
+    public async Task CloseSurplusAsync()
+    {
+        ITransportConnection[] surplus;
+        lock (_lock)
+        {
+            surplus = [.. _surplus];
+            _surplus.Clear();
+        }
+
+        foreach (var connection in surplus)
+        {
+            await connection.DisposeAsync().ConfigureAwait(true);
+        }
+    }
 
     /// <summary>Queues a message; a full queue loses its oldest one, a peer that just could not be reached the new one.</summary>
     public void Send(ReadOnlyMemory<byte> message)
@@ -66,15 +160,6 @@ internal sealed class GossipPeer
         }
     }
 
-    /// <summary>Completes when everything queued before has been handed to the connection or dropped.</summary>
-    public Task FlushAsync()
-    {
-        lock (_lock)
-        {
-            return _pump;
-        }
-    }
-
     public async Task CloseAsync()
     {
         ITransportConnection? connection;
@@ -82,8 +167,9 @@ internal sealed class GossipPeer
         {
             _closed = true;
             _queue.Clear();
-            connection = _connection;
+            connection = _isBorrowing ? null : _connection;
             _connection = null;
+            _isBorrowing = false;
         }
 
         if (connection is not null)
@@ -91,6 +177,7 @@ internal sealed class GossipPeer
             await connection.DisposeAsync().ConfigureAwait(true);
         }
 
+        await CloseSurplusAsync().ConfigureAwait(true);
         await _pump.ConfigureAwait(true);
         await _watch.ConfigureAwait(true);
     }
@@ -100,6 +187,18 @@ internal sealed class GossipPeer
         try
         {
             await DrainAsync().ConfigureAwait(true);
+        }
+        catch (Exception e)
+        {
+            // Certificates that cannot be read, say: told, and tried again with the next message.
+            ClusterLog.SendFailed(_owner.Logger, Address, e);
+            lock (_lock)
+            {
+                _owner.CountDropped(1 + _queue.Count);
+                _queue.Clear();
+                _pumping = false;
+                PutOffDialling();
+            }
         }
         finally
         {
@@ -151,19 +250,27 @@ internal sealed class GossipPeer
         try
         {
             var connection = await _owner.ConnectAsync(Address, timeout.Token).ConfigureAwait(true);
+            bool isClosed;
             lock (_lock)
             {
-                if (!_closed)
+                isClosed = _closed;
+                if (!isClosed)
                 {
                     _redialDelay = TimeSpan.Zero;
                     _connection = connection;
-                    _watch = WatchAsync(connection, _watch);
-                    return connection;
+                    _isBorrowing = false;
                 }
             }
 
-            await connection.DisposeAsync().ConfigureAwait(true);
-            return null;
+            if (isClosed)
+            {
+                await connection.DisposeAsync().ConfigureAwait(true);
+                return null;
+            }
+
+            // Not under the lock: what is read here at once may come back to this peer.
+            _watch = WatchAsync(connection, _watch);
+            return connection;
         }
         catch (TransportException e)
         {
@@ -180,13 +287,18 @@ internal sealed class GossipPeer
 
         lock (_lock)
         {
-            var delay = _redialDelay == TimeSpan.Zero ? _owner.Options.RedialDelay : 2 * _redialDelay;
-            _redialDelay = delay < _owner.Options.MaxRedialDelay ? delay : _owner.Options.MaxRedialDelay;
-            _noDialUntil = _owner.Now + _redialDelay;
+            PutOffDialling();
         }
 
         ClusterLog.DialFailed(_owner.Logger, Address, reason);
         return null;
+    }
+
+    private void PutOffDialling()
+    {
+        var delay = _redialDelay == TimeSpan.Zero ? _owner.Options.RedialDelay : 2 * _redialDelay;
+        _redialDelay = delay < _owner.Options.MaxRedialDelay ? delay : _owner.Options.MaxRedialDelay;
+        _noDialUntil = _owner.Now + _redialDelay;
     }
 
     private async Task WriteAsync(ITransportConnection connection, ReadOnlyMemory<byte> message)
@@ -216,9 +328,13 @@ internal sealed class GossipPeer
         }
     }
 
-    /// <summary>Forgets a connection that ended by itself and reports it: its peer may be gone.</summary>
+    /// <summary>
+    /// Takes in what the peer sends over a connection that was opened here. Forgets it when it ended by itself and reports that: its
+    /// peer may be gone.
+    /// </summary>
     private async Task WatchAsync(ITransportConnection connection, Task previous)
     {
+        var reading = _owner.Read(connection, CancellationToken.None);
         await previous.ConfigureAwait(true);
         var reason = await connection.Closed.ConfigureAwait(true);
         bool unexpected;
@@ -233,6 +349,8 @@ internal sealed class GossipPeer
             ClusterLog.ConnectionLost(_owner.Logger, Address, reason.Message);
             _owner.ReportLoss(Address);
         }
+
+        await reading.ConfigureAwait(true);
     }
 
     private async Task DropAsync(ITransportConnection connection)
@@ -242,7 +360,10 @@ internal sealed class GossipPeer
             if (_connection == connection)
             {
                 _connection = null;
+                _isBorrowing = false;
             }
+
+            _surplus.Remove(connection);
         }
 
         await connection.DisposeAsync().ConfigureAwait(true);

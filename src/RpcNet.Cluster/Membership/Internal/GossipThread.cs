@@ -11,6 +11,7 @@ internal sealed class GossipThread : SynchronizationContext
     private readonly TimeProvider _time;
     private readonly long _epoch;
     private readonly Action _wake;
+    private readonly Action<Exception> _failed;
     private readonly Thread _thread;
     private TimeSpan _wakeAt = TimeSpan.MaxValue;
     private bool _started;
@@ -19,11 +20,13 @@ internal sealed class GossipThread : SynchronizationContext
     /// <param name="name">The thread's name.</param>
     /// <param name="time">A clock that runs at the speed of real time.</param>
     /// <param name="wake">Called on the thread when the time given to <see cref="WakeIn"/> has passed.</param>
-    public GossipThread(string name, TimeProvider time, Action wake)
+    /// <param name="failed">Gets what a callback threw: a defect, which must end neither the process nor the thread without a word.</param>
+    public GossipThread(string name, TimeProvider time, Action wake, Action<Exception> failed)
     {
         _time = time;
         _epoch = time.GetTimestamp();
         _wake = wake;
+        _failed = failed;
         _thread = new Thread(Run) { IsBackground = true, Name = name };
     }
 
@@ -53,7 +56,19 @@ internal sealed class GossipThread : SynchronizationContext
     public Task RunAsync(Func<Task> action)
     {
         var started = new TaskCompletionSource<Task>(TaskCreationOptions.RunContinuationsAsynchronously);
-        Post(_ => started.SetResult(action()), null);
+        Post(
+            _ =>
+            {
+                try
+                {
+                    started.SetResult(action());
+                }
+                catch (Exception e)
+                {
+                    started.SetException(e);
+                }
+            },
+            null);
         return started.Task.Unwrap();
     }
 
@@ -88,7 +103,14 @@ internal sealed class GossipThread : SynchronizationContext
         SetSynchronizationContext(this);
         while (Take(out var callback, out var state))
         {
-            callback(state);
+            try
+            {
+                callback(state);
+            }
+            catch (Exception e)
+            {
+                _failed(e);
+            }
         }
     }
 

@@ -9,7 +9,7 @@ namespace RpcNet.Client.Internal;
 /// shares one attempt among all callers.
 /// </summary>
 internal sealed partial class ChannelConnection(
-    ITransport transport, RpcChannelOptions options, TimeProvider time, Random random, ILogger logger) : IAsyncDisposable
+    ITransport transport, RpcChannelOptions options, TimeProvider time, Random random, ILogger logger)
 {
     /// <summary>A server that says GOAWAY sooner than this after connecting is not tried again at once.</summary>
     private static readonly TimeSpan YoungAge = TimeSpan.FromSeconds(1);
@@ -19,12 +19,14 @@ internal sealed partial class ChannelConnection(
     private readonly CancellationTokenSource _disposing = new();
     private volatile ClientConnection? _ready;
     private Task<ClientConnection>? _connecting;
+    private TaskCompletionSource<ClientConnection?>? _early;
     private RpcFaultException? _lastFailure;
     private long _retryAt;
     private long _readySince;
     private int _failures;
     private bool _disposed;
     private Task? _disposal;
+    private string? _closeReason;
     private readonly Queue<(RpcChannelState State, string? Reason)> _changes = [];
     private bool _notifying;
 
@@ -37,6 +39,7 @@ internal sealed partial class ChannelConnection(
     /// <summary>Gives the connection, connecting if need be.</summary>
     /// <param name="waitForReady">Whether to try again until the token is cancelled instead of failing.</param>
     /// <exception cref="RpcFaultException">Unavailable, certainly not executed.</exception>
+    /// <exception cref="ObjectDisposedException">The channel is disposed.</exception>
     public async ValueTask<ClientConnection> GetAsync(bool waitForReady, CancellationToken cancellationToken)
     {
         while (true)
@@ -73,8 +76,24 @@ internal sealed partial class ChannelConnection(
         }
     }
 
+    /// <summary>
+    /// Gives the connection that is being made, if it takes early data and its handshake is not complete; null where there is
+    /// none. Connects if need be.
+    /// </summary>
+    public async ValueTask<ClientConnection?> GetEarlyAsync(CancellationToken cancellationToken)
+    {
+        if (Ready is not null)
+        {
+            return null;
+        }
+
+        StartOrJoin();
+        return Volatile.Read(ref _early) is { } early ? await early.Task.WaitAsync(cancellationToken).ConfigureAwait(false) : null;
+    }
+
     /// <summary>Connects in the background unless it has; calls that find another connection ready need not wait for this one.</summary>
     /// <exception cref="ObjectDisposedException">The channel is disposed.</exception>
+    /// <exception cref="RpcFaultException">Unavailable: the channel was closed for a reason.</exception>
     public void Warm()
     {
         if (Ready is null)
@@ -83,12 +102,19 @@ internal sealed partial class ChannelConnection(
         }
     }
 
-    public ValueTask DisposeAsync()
+    /// <summary>Ends the connection for good.</summary>
+    /// <param name="reason">What calls in flight and later ones are told; null where whoever calls has disposed the channel itself.</param>
+    public ValueTask CloseAsync(string? reason)
     {
         lock (_gate)
         {
-            _disposed = true;
-            _disposal ??= DisposeCoreAsync();
+            if (_disposal is null)
+            {
+                _disposed = true;
+                _closeReason = reason;
+                _disposal = DisposeCoreAsync();
+            }
+
             return new ValueTask(_disposal);
         }
     }
@@ -111,12 +137,16 @@ internal sealed partial class ChannelConnection(
 
         if (_ready is { } ready)
         {
-            await ready.DisposeAsync().ConfigureAwait(false);
+            await ready.CloseAsync(ClosedMessage).ConfigureAwait(false);
         }
 
         await Task.WhenAll(disposals).ConfigureAwait(false);
         _disposing.Dispose();
     }
+
+    private string ClosedMessage => _closeReason is null
+        ? $"The channel to {options.EndPoint} was disposed."
+        : $"The connection to {options.EndPoint} was closed: {_closeReason}.";
 
     private static RpcFaultException Again(RpcFaultException failure) =>
         Faults.Unavailable(failure.Message, mayHaveExecuted: false, failure.InnerException);
@@ -125,7 +155,13 @@ internal sealed partial class ChannelConnection(
     {
         lock (_gate)
         {
-            ObjectDisposedException.ThrowIf(_disposed, typeof(RpcChannel));
+            if (_disposed)
+            {
+                throw _closeReason is null
+                    ? new ObjectDisposedException(nameof(RpcChannel))
+                    : Faults.Unavailable(ClosedMessage, mayHaveExecuted: false);
+            }
+
             if (_ready is { IsUsable: false } ended)
             {
                 // It has ended, and its own word of it is still on the way: first the one is over, then the next begins.
@@ -143,6 +179,8 @@ internal sealed partial class ChannelConnection(
                 return (null, time.GetElapsedTime(now, _retryAt), _lastFailure);
             }
 
+            _early = options.EarlyData ? new(TaskCreationOptions.RunContinuationsAsynchronously) : null;
+
             // The connection outlives the call that happened to need it first, and must not keep that call's context.
             using (ExecutionContext.SuppressFlow())
             {
@@ -157,6 +195,8 @@ internal sealed partial class ChannelConnection(
 
     private async Task<ClientConnection> ConnectAsync()
     {
+        // Of this attempt: the next one may begin before this method ends.
+        var early = _early;
         lock (_gate)
         {
             _changes.Enqueue((RpcChannelState.Connecting, null));
@@ -165,7 +205,7 @@ internal sealed partial class ChannelConnection(
         Notify();
         try
         {
-            var connection = await EstablishAsync().ConfigureAwait(false);
+            var connection = await EstablishAsync(early).ConfigureAwait(false);
             connection.Retired = OnRetired;
             lock (_gate)
             {
@@ -187,7 +227,9 @@ internal sealed partial class ChannelConnection(
         catch (Exception e)
         {
             var failure = e as RpcFaultException ?? Faults.Unavailable(
-                $"Cannot connect to {options.EndPoint}: {Reason(e)}.", mayHaveExecuted: false, e);
+                _disposing.IsCancellationRequested ? ClosedMessage : $"Cannot connect to {options.EndPoint}: {Reason(e)}.",
+                mayHaveExecuted: false,
+                e);
             lock (_gate)
             {
                 _connecting = null;
@@ -197,6 +239,10 @@ internal sealed partial class ChannelConnection(
 
             Notify();
             throw failure;
+        }
+        finally
+        {
+            early?.TrySetResult(null);
         }
     }
 
@@ -234,28 +280,19 @@ internal sealed partial class ChannelConnection(
         }
     }
 
-    private async Task<ClientConnection> EstablishAsync()
+    private async Task<ClientConnection> EstablishAsync(TaskCompletionSource<ClientConnection?>? early)
     {
         using var limit = new CancellationTokenSource(options.ConnectTimeout, time);
         using var linked = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, _disposing.Token);
         try
         {
-            var connection = await transport.ConnectAsync(
-                new TransportConnectOptions
-                {
-                    EndPoint = options.EndPoint,
-                    Tls = options.Tls,
-                    ApplicationProtocols = [RpcProtocol.Alpn],
-                    IdleTimeout = options.IdleTimeout,
-                    KeepAliveInterval = options.KeepAliveInterval,
-                    HandshakeTimeout = options.ConnectTimeout,
-                    MaxInboundBidirectionalStreams = 0,
-                    MaxInboundUnidirectionalStreams = options.Limits.Lanes + 1 + Math.Min(options.Limits.CallsPerConnection, 256),
-                    DefaultCloseErrorCode = RpcErrorCode.NoError,
-                    DefaultStreamErrorCode = RpcErrorCode.Cancelled,
-                },
-                linked.Token).ConfigureAwait(false);
-            return await ClientConnection.StartAsync(connection, options, time, logger, linked.Token).ConfigureAwait(false);
+            if (early is not null && await EstablishEarlyAsync(early, linked.Token).ConfigureAwait(false) is { } established)
+            {
+                return established;
+            }
+
+            var connection = await transport.ConnectAsync(ConnectOptions(earlyData: false), linked.Token).ConfigureAwait(false);
+            return await ClientConnection.StartAsync(connection, options, time, logger, early: null, linked.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (limit.IsCancellationRequested)
         {
@@ -264,12 +301,50 @@ internal sealed partial class ChannelConnection(
         }
     }
 
+    /// <summary>
+    /// Connects with the means to send early data; null where the connection was given out before its handshake was complete
+    /// and came to nothing. The server is then asked again without, which tells the reason that an ordinary connection fails for.
+    /// </summary>
+    private async Task<ClientConnection?> EstablishEarlyAsync(TaskCompletionSource<ClientConnection?> early, CancellationToken cancellationToken)
+    {
+        var connection = await transport.ConnectAsync(ConnectOptions(earlyData: true), cancellationToken).ConfigureAwait(false);
+        Action<ClientConnection>? offer = connection.HandshakeCompleted.IsCompletedSuccessfully ? null : c => early.TrySetResult(c);
+        if (offer is null)
+        {
+            early.TrySetResult(null);
+        }
+
+        try
+        {
+            return await ClientConnection.StartAsync(connection, options, time, logger, offer, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is TransportException or RpcFaultException && connection.HandshakeCompleted.IsFaulted)
+        {
+            return null;
+        }
+    }
+
+    private TransportConnectOptions ConnectOptions(bool earlyData) => new()
+    {
+        EndPoint = options.EndPoint,
+        Tls = options.Tls,
+        ApplicationProtocols = [RpcProtocol.Alpn],
+        IdleTimeout = options.IdleTimeout,
+        KeepAliveInterval = options.KeepAliveInterval,
+        HandshakeTimeout = options.ConnectTimeout,
+        MaxInboundBidirectionalStreams = 0,
+        MaxInboundUnidirectionalStreams = options.Limits.Lanes + 1 + Math.Min(options.Limits.CallsPerConnection, 256),
+        DefaultCloseErrorCode = RpcErrorCode.NoError,
+        DefaultStreamErrorCode = RpcErrorCode.Cancelled,
+        EarlyData = earlyData,
+    };
+
     private static string Reason(Exception e) => e switch
     {
         TransportException { Error: TransportError.ApplicationProtocolMismatch } =>
             $"it does not speak '{RpcProtocol.Alpn}' ({e.Message})",
         TransportException t => Faults.Describe(t),
-        _ => e.Message,
+        _ => e.Message.TrimEnd('.'),
     };
 
     private void BackOff(RpcFaultException failure)
@@ -347,7 +422,8 @@ internal sealed partial class ChannelConnection(
 
         try
         {
-            await connection.DisposeAsync().ConfigureAwait(false);
+            // Calls are left on it only where the channel is being closed.
+            await connection.CloseAsync(ClosedMessage).ConfigureAwait(false);
         }
         catch (Exception e)
         {

@@ -11,7 +11,7 @@ using RpcNet.Transports;
 namespace RpcNet.Client.Internal;
 
 /// <summary>One connection of a channel: its lanes, its calls in flight, its control streams.</summary>
-internal sealed partial class ClientConnection : IAsyncDisposable
+internal sealed partial class ClientConnection
 {
     private readonly ITransportConnection _transport;
     private readonly RpcChannelOptions _options;
@@ -46,7 +46,6 @@ internal sealed partial class ClientConnection : IAsyncDisposable
     }
 
     public ITransportConnection Transport => _transport;
-
 
     public RpcLimits Limits => _options.Limits;
 
@@ -96,30 +95,38 @@ internal sealed partial class ClientConnection : IAsyncDisposable
 
     /// <summary>Takes over a fresh transport connection; ready when the server's SETTINGS have come.</summary>
     /// <exception cref="TransportException">The connection ended meanwhile.</exception>
+    /// <param name="transport">The connection.</param>
+    /// <param name="options">The channel's options.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="logger">Where to log.</param>
+    /// <param name="early">Told when calls that may travel as early data can start, before everything else.</param>
+    /// <param name="cancellationToken">Gives the connection up.</param>
     public static async Task<ClientConnection> StartAsync(
         ITransportConnection transport,
         RpcChannelOptions options,
         TimeProvider time,
         ILogger logger,
+        Action<ClientConnection>? early,
         CancellationToken cancellationToken)
     {
         var connection = new ClientConnection(transport, options, time, logger);
         try
         {
-            await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
+            await connection.OpenAsync(early, cancellationToken).ConfigureAwait(false);
             return connection;
         }
         catch
         {
-            await connection.DisposeAsync().ConfigureAwait(false);
+            await connection.CloseAsync($"The connection to {options.EndPoint} was not completed.").ConfigureAwait(false);
             throw;
         }
     }
 
-    public async ValueTask DisposeAsync()
+    /// <summary>Ends the connection; calls in flight fail with <paramref name="message"/>.</summary>
+    public async ValueTask CloseAsync(string message)
     {
         RpcTelemetry.Remove(this);
-        Fail(Faults.Unavailable("The channel was disposed.", mayHaveExecuted: true));
+        Fail(Faults.Unavailable(message, mayHaveExecuted: true));
         await _transport.CloseAsync(RpcErrorCode.NoError).ConfigureAwait(false);
         await _accepting.ConfigureAwait(false);
         await Task.WhenAll(_readers.Keys).ConfigureAwait(false);
@@ -233,12 +240,23 @@ internal sealed partial class ClientConnection : IAsyncDisposable
         Retired?.Invoke(this);
     }
 
-    private void FailTransport(Exception error) => Fail(error switch
+    /// <summary>What a call is told that the end of the connection ended: why the connection did, whatever the call itself saw of it.</summary>
+    /// <param name="error">What the call saw.</param>
+    /// <param name="mayHaveExecuted">Whether the server may have the call.</param>
+    public RpcFaultException Lost(Exception? error, bool mayHaveExecuted) => Faults.Unavailable(
+        Volatile.Read(ref _failure)?.Message
+            ?? (error is null && _goAway is { } reason ? $"The server at {_options.EndPoint} takes no calls: {reason}" : LossMessage(error)),
+        mayHaveExecuted,
+        error);
+
+    private void FailTransport(Exception error) => Fail(Faults.Unavailable(LossMessage(error), mayHaveExecuted: true, error));
+
+    private string LossMessage(Exception? error) => error switch
     {
-        TransportException e => Faults.Unavailable(
-            $"The connection to {_options.EndPoint} was lost: {Faults.Describe(e)}.", mayHaveExecuted: true, e),
-        _ => Faults.Unavailable($"The connection to {_options.EndPoint} failed: {error.Message}", mayHaveExecuted: true, error),
-    });
+        TransportException e => $"The connection to {_options.EndPoint} was lost: {Faults.Describe(e)}.",
+        null => $"The connection to {_options.EndPoint} was lost.",
+        _ => $"The connection to {_options.EndPoint} failed: {error.Message}",
+    };
 
     /// <summary>The codec of a method's calls: RpcNet's own services speak the default one, whatever the application chose.</summary>
     public IRpcSerializer SerializerOf(RpcMethod method)
@@ -252,10 +270,23 @@ internal sealed partial class ClientConnection : IAsyncDisposable
     private static void CompleteFailed(PendingCall call, RpcFaultException failure) =>
         call.CompleteWith(Faults.Unavailable(failure.Message, mayHaveExecuted: !call.Lane.Writer.IsUnsent(call.Ticket), failure.InnerException));
 
-    private async Task OpenAsync(CancellationToken cancellationToken)
+    /// <summary>Whether this failure tells of a connection that ended before its handshake was complete.</summary>
+    public bool LostEarly(RpcFaultException failure) => failure is { Status: RpcStatusCode.Unavailable, InnerException: not null }
+        && !_transport.HandshakeCompleted.IsCompletedSuccessfully;
+
+    private async Task OpenAsync(Action<ClientConnection>? early, CancellationToken cancellationToken)
     {
         _accepting = AcceptStreamsAsync();
         _control = await ControlStream.OpenAsync(_transport, PeerSettings.From(Limits, _options.Compression), cancellationToken).ConfigureAwait(false);
+        if (early is not null)
+        {
+            // What the server allows is not known yet; a larger request gains nothing by an earlier start.
+            MaxMessageBytes = Math.Min(Limits.InlinePayloadBytes, _peer.MaxInlinePayloadBytes);
+            Compression = PayloadCompression.Agree(_options.Compression, _peer);
+            early(this);
+            await _transport.HandshakeCompleted.WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+
         _peer = await _peerSettings.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
         _calls = new CallTable(Math.Clamp(Math.Min(Limits.CallsPerConnection, _peer.MaxCallsPerConnection), 1, 65_536));
         MaxInlineBytes = Math.Min(Limits.InlinePayloadBytes, _peer.MaxInlinePayloadBytes);

@@ -51,7 +51,7 @@ internal sealed class StreamCall : IAsyncDisposable
         if (!connection.TryEnterStreamCall())
         {
             deadline?.Dispose();
-            throw Faults.Unavailable("The connection takes no new calls.", mayHaveExecuted: false);
+            throw connection.Lost(error: null, mayHaveExecuted: false);
         }
 
         try
@@ -70,7 +70,7 @@ internal sealed class StreamCall : IAsyncDisposable
             {
                 OperationCanceledException when cancellationToken.IsCancellationRequested => new OperationCanceledException(cancellationToken),
                 OperationCanceledException when expired => Faults.DeadlineExceeded(method, mayHaveExecuted: false),
-                TransportException lost => Faults.Unavailable($"The connection was lost: {Faults.Describe(lost)}.", mayHaveExecuted: false, lost),
+                TransportException lost => connection.Lost(lost, mayHaveExecuted: false),
                 _ => e,
             };
         }
@@ -363,10 +363,8 @@ internal sealed class StreamCall : IAsyncDisposable
                 new RpcFaultException(RpcStatusCode.ResourceExhausted, $"The server's answer exceeds a limit: {e.Message}", innerException: e),
             RpcProtocolException => new RpcFaultException(RpcStatusCode.Internal, $"The server broke the protocol: {e.Message}", innerException: e),
             TransportException { Error: TransportError.StreamAborted } t => BrokenOff(t),
-            TransportException t => Faults.Unavailable($"The connection was lost during {_method.FullName}: {Faults.Describe(t)}.", mayHaveExecuted: true, t),
-            _ => _connection.Ended.IsCancellationRequested
-                ? Faults.Unavailable($"The connection was lost during {_method.FullName}.", mayHaveExecuted: true, e)
-                : e,
+            TransportException t => _connection.Lost(t, mayHaveExecuted: true),
+            _ => _connection.Ended.IsCancellationRequested ? _connection.Lost(e, mayHaveExecuted: true) : e,
         };
     }
 }

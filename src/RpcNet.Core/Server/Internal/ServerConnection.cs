@@ -10,8 +10,9 @@ namespace RpcNet.Server.Internal;
 /// <summary>One connection of a server: its life, its limits, the calls in flight on it.</summary>
 internal sealed partial class ServerConnection
 {
-    private readonly ConcurrentDictionary<long, ServerLane> _lanes = new();
-    private readonly ConcurrentDictionary<Task, byte> _streams = new();
+    // Small, since every idle connection has them.
+    private readonly ConcurrentDictionary<long, ServerLane> _lanes = new(concurrencyLevel: 1, capacity: 3);
+    private readonly ConcurrentDictionary<Task, byte> _streams = new(concurrencyLevel: 1, capacity: 3);
     private readonly CancellationTokenSource _callsEnded = new();
     private readonly TaskCompletionSource<PeerSettings> _peerSettings = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _idleGate = new();

@@ -26,7 +26,7 @@ internal sealed class CrashScenario : Scenario
         var first = failures.Where(f => f.Subject == victim.Id).Select(f => (f.At - at).TotalSeconds).DefaultIfEmpty(double.NaN).Min();
         samples.Add("first", first);
         samples.Add("wrong", failures.Count(f => f.Subject != victim.Id));
-        samples.Add("not once", simulation.Nodes.Count(n => n != victim && failures.Count(f => f.Observer == n.Index && f.Subject == victim.Id) != 1));
+        samples.Add("not once", CountNotOnce(simulation, victim, failures));
         Finish(simulation, samples);
     }
 

@@ -29,7 +29,7 @@ internal sealed class ScaleScenario : Scenario
         Array.Clear(simulation.BytesPerSecond);
         foreach (var node in simulation.Nodes)
         {
-            node.Connections = new ConnectionModel(simulation.Options.Cluster.Connections);
+            node.Connections = new ConnectionModel(simulation.Options.Cluster.Connections, parameters.Nodes);
         }
 
         // The model starts without connections, so the first half fills it and the second one counts.
@@ -59,7 +59,7 @@ internal sealed class ScaleScenario : Scenario
         }
 
         samples.Add("wrong", failures.Count(f => f.Subject != victim.Id));
-        samples.Add("not once", Math.Abs(parameters.Nodes - 1 - failures.Count(f => f.Subject == victim.Id)));
+        samples.Add("not once", CountNotOnce(simulation, victim, failures));
         samples.Add("crash p99", simulation.BytesPercentile(0.99));
         Finish(simulation, samples);
     }

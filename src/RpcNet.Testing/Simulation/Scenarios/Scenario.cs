@@ -38,7 +38,6 @@ public abstract class Scenario
         Seed = seed,
         Seeds = 3,
         ConvergedStart = convergedStart,
-        CheckInvariants = parameters.Nodes <= 256,
         Network = new NetworkConditions { Loss = parameters.Loss, Jitter = TimeSpan.FromMilliseconds(20) },
     };
 
@@ -51,6 +50,18 @@ public abstract class Scenario
         {
             samples.Note(violation);
         }
+    }
+
+    /// <summary>The survivors that did not report the victim's failure exactly once.</summary>
+    private protected static int CountNotOnce(ClusterSimulation simulation, SimulatedNode victim, IEnumerable<SimulationEvent> failures)
+    {
+        var reports = new int[simulation.Nodes.Count];
+        foreach (var failure in failures)
+        {
+            reports[failure.Observer] += failure.Subject == victim.Id ? 1 : 0;
+        }
+
+        return simulation.Nodes.Count(n => n != victim && reports[n.Index] != 1);
     }
 
     private protected static Figure Violations(Samples samples) =>
