@@ -40,6 +40,7 @@ await using var channel = new RpcChannel(transport, new RpcChannelOptions
 {
     EndPoint = listener.LocalEndPoint,
     Tls = new TlsClientOptions { TargetHost = "localhost", ValidateServer = CertificateValidators.CustomTrust(() => [certificate]) },
+    ConnectTimeout = TimeSpan.FromMinutes(1), // for runs under valgrind
     Compression = compression,
 });
 var client = channel.CreateClient<IReadings>().WithTimeout(TimeSpan.FromSeconds(30));

@@ -73,9 +73,10 @@ internal sealed unsafe partial class Connection
 
         private static Connection Of(nint userData) => (Connection)GCHandle.FromIntPtr(userData).Target!;
 
+        // A logger may throw as well: that waits until native frames are left.
         private static int Failed(nint userData, Exception e)
         {
-            Ngtcp2Log.CallbackFailed(Of(userData)._loop.Logger, e);
+            Of(userData)._callbackFailure ??= e;
             return NgError.CallbackFailure;
         }
 
@@ -87,12 +88,22 @@ internal sealed unsafe partial class Connection
             nuint aadLength)
         {
             var result = s_decrypt(dest, aead, context, cipherText, cipherLength, nonce, nonceLength, aad, aadLength);
-            if (result == 0 && cipherLength > 16 && t_reading is { } connection)
+            if (result != 0 || cipherLength <= 16 || t_reading is not { } connection)
             {
-                StopSendingScanner.Scan(new ReadOnlySpan<byte>(dest, (int)cipherLength - 16), connection._stopped);
+                return result;
             }
 
-            return result;
+            try
+            {
+                StopSendingScanner.Scan(new ReadOnlySpan<byte>(dest, (int)cipherLength - 16), connection._stopped);
+                return 0;
+            }
+#pragma warning disable CA1031 // No exception may leave for native frames.
+            catch (Exception e)
+            {
+                connection._callbackFailure ??= e;
+                return NgError.CallbackFailure;
+            }
         }
 
         // Once TLS is let go of, a server expects nothing more of it, and a client has the ticket that it wanted.
@@ -129,7 +140,6 @@ internal sealed unsafe partial class Connection
                 connection.AddRoute(CidKey.From(id));
                 return 0;
             }
-#pragma warning disable CA1031 // No exception may leave for native frames.
             catch (Exception e)
             {
                 return Failed(userData, e);

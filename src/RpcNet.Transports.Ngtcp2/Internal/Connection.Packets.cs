@@ -24,6 +24,7 @@ internal sealed unsafe partial class Connection
     private bool _handshakeCompleted;
     private bool _lacksParameters;
     private bool _refused;
+    private Exception? _callbackFailure;
     private ulong _heardAt;
     private bool _hearsKeepAlives;
     private ulong _idleTimeout;
@@ -318,9 +319,20 @@ internal sealed unsafe partial class Connection
                 CloseWithAlert(failure, alert);
                 return;
             default:
-                CloseWithLibraryError(Failures.FromLibrary(result, _established), result);
+                CloseWithLibraryError(Failure(result), result);
                 return;
         }
+    }
+
+    private TransportException Failure(int result)
+    {
+        if (result != NgError.CallbackFailure || _callbackFailure is not { } cause)
+        {
+            return Failures.FromLibrary(result, _established);
+        }
+
+        Ngtcp2Log.CallbackFailed(_loop.Logger, cause);
+        return new TransportException(TransportError.Internal, $"A callback of the engine failed: {cause.Message}", innerException: cause);
     }
 
     private void OnWriteFailed(int result)
@@ -333,9 +345,8 @@ internal sealed unsafe partial class Connection
                 CloseWithAlert(Failures.FromAlert(NgApi.GetTlsAlert(Native), byPeer: false), NgApi.GetTlsAlert(Native));
                 return;
             default:
-                CloseWithLibraryError(Failures.FromLibrary(result, _established), result);
+                CloseWithLibraryError(Failure(result), result);
                 return;
         }
     }
-
 }
