@@ -24,10 +24,17 @@ internal static class BareScenarios
 
         Console.WriteLine($"{s_engine.Name} {s_engine.Version} beside a bare libngtcp2 loop:");
         var scenarios = Scenarios.All().ToDictionary(static s => s.Name, static s => s.Run);
-        await Comparison.RunAsync(
-            "frames-64", rounds, time, t => scenarios["frames-64"](s_engine, t), t => MeasureAsync(BareRole.Frames, BareRole.Echo, 64, t));
-        await Comparison.RunAsync(
-            "bulk", rounds, time, t => scenarios["bulk"](s_engine, t), t => MeasureAsync(BareRole.Send, BareRole.Count, 0, t));
+        foreach (var name in (string[])["frames-64-inline", "frames-64"])
+        {
+            await Comparison.RunAsync(
+                name, rounds, time, t => scenarios[name](s_engine, t), t => MeasureAsync(BareRole.Frames, BareRole.Echo, 64, t));
+        }
+
+        foreach (var name in (string[])["bulk-inline", "bulk"])
+        {
+            await Comparison.RunAsync(
+                name, rounds, time, t => scenarios[name](s_engine, t), t => MeasureAsync(BareRole.Send, BareRole.Count, 0, t));
+        }
     }
 
     private static async Task<Result> MeasureAsync(BareRole client, BareRole server, int inFlight, TimeSpan time)

@@ -47,7 +47,7 @@ internal static class Comparison
         var (mean, low, high) = Ratio(ours, theirs);
         Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"  {name,-10} engine {Median(ours):N0}, bare {Median(theirs):N0} {unit}; ratio {mean:N2} (95 % confidence {low:N2} … {high:N2}, {rounds} rounds)"));
+            $"  {name,-16} engine {Median(ours):N0}, bare {Median(theirs):N0} {unit}; ratio {mean:N2} (95 % confidence {low:N2} … {high:N2}, {rounds} rounds)"));
     }
 
     private static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Security;
+using System.Runtime.CompilerServices;
 using RpcNet.Testing;
 using RpcNet.Transports;
 
@@ -27,7 +28,9 @@ internal static class Scenarios
             yield return ($"streams-{inFlight}", (engine, time) => OnPairAsync(engine, (c, s) => StreamsAsync(c, s, inFlight, time)));
         }
 
+        yield return ("frames-64-inline", (engine, time) => OnPairAsync(engine, (c, s) => FramesAsync(c, s, 64, time, inline: true)));
         yield return ("bulk", (engine, time) => OnPairAsync(engine, (c, s) => BulkAsync(c, s, time)));
+        yield return ("bulk-inline", (engine, time) => OnPairAsync(engine, (c, s) => BulkAsync(c, s, time, inline: true)));
         yield return ("handshakes-full", (engine, time) => HandshakesAsync(engine.Create(), engine.CreateFull?.Invoke() ?? engine.Create(), time));
         yield return ("handshakes-resumed", (engine, time) =>
         {
@@ -68,16 +71,20 @@ internal static class Scenarios
         return await run(client, server);
     }
 
-    // Frames of 100 bytes over one stream, echoed in the batches in which they arrive.
+    // Frames of 100 bytes over one stream, echoed in the batches in which they arrive. Inline, both ends go on where the engine
+    // has received, as RpcNet's lanes do; otherwise on the thread pool.
     private static async Task<Result> FramesAsync(
-        ITransportConnection client, ITransportConnection server, int inFlight, TimeSpan time)
+        ITransportConnection client, ITransportConnection server, int inFlight, TimeSpan time, bool inline = false)
     {
         await using var stream = await client.OpenStreamAsync(TransportStreamDirection.Bidirectional);
         var echo = Task.Run(async () =>
         {
             await using var remote = await server.AcceptStreamAsync();
+            ReadInline(remote, inline);
             await EchoAsync(remote);
+            await LeaveEngineAsync();
         });
+        ReadInline(stream, inline);
         var window = new byte[inFlight * FrameSize];
         var buffer = new byte[256 * 1024];
         await stream.WriteAsync(window, endStream: false);
@@ -96,14 +103,27 @@ internal static class Scenarios
         }
 
         var result = End(start, allocated, done, "frames/s");
+        await LeaveEngineAsync();
         await stream.WriteAsync(default, endStream: true);
         while (await stream.ReadAsync(buffer) > 0)
         {
         }
 
+        await LeaveEngineAsync();
         await echo;
         return result;
     }
+
+    private static void ReadInline(ITransportStream stream, bool inline)
+    {
+        if (inline)
+        {
+            stream.AllowInlineReads();
+        }
+    }
+
+    // What follows a measurement may take long, and has no place on the engine's thread.
+    private static ConfiguredTaskAwaitable LeaveEngineAsync() => Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
 
     private static async Task<Result> StreamsAsync(
         ITransportConnection client, ITransportConnection server, int inFlight, TimeSpan time)
@@ -155,12 +175,14 @@ internal static class Scenarios
         }
     }
 
-    private static async Task<Result> BulkAsync(ITransportConnection client, ITransportConnection server, TimeSpan time)
+    private static async Task<Result> BulkAsync(
+        ITransportConnection client, ITransportConnection server, TimeSpan time, bool inline = false)
     {
         await using var stream = await client.OpenStreamAsync(TransportStreamDirection.Unidirectional);
         long received = 0;
         await stream.WriteAsync(new byte[1], endStream: false);
         await using var remote = await server.AcceptStreamAsync();
+        ReadInline(remote, inline);
         var reading = Task.Run(async () =>
         {
             var buffer = new byte[256 * 1024];
@@ -168,6 +190,8 @@ internal static class Scenarios
             {
                 Interlocked.Add(ref received, read);
             }
+
+            await LeaveEngineAsync();
         });
         var chunk = new byte[64 * 1024];
         for (var i = 0; i < 500; i++)
