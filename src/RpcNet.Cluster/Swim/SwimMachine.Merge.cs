@@ -313,6 +313,8 @@ internal sealed partial class SwimMachine
                 Refute(now, update.Incarnation);
                 break;
             default:
+                // Nobody sends heartbeats to a member that he holds for dead.
+                _detector.Resume(now);
                 if (now >= _nextReturn)
                 {
                     // On probation every refutation is refused, and each new accusation would call for the next one.

@@ -109,7 +109,7 @@ internal sealed partial class SwimMachine
         if (first && _table.Live.Count > 0)
         {
             // Others join at the same moment through other seeds; a few early comparisons find them without waiting for gossip.
-            for (var delay = 1; delay <= 4; delay *= 2)
+            for (var delay = 1; delay <= 8; delay *= 2)
             {
                 _timers.Add(now + Around(TimeSpan.FromSeconds(delay)), TimerKind.EarlySync);
             }

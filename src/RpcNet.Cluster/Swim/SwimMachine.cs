@@ -327,7 +327,7 @@ internal sealed partial class SwimMachine
 
         _detector.Resume(now);
         ShiftPartitionDetector(lost);
-        _noJudgementUntil = now + Max(Min(lost, 6 * _options.ProbeInterval), 2 * _options.ProbeInterval);
+        _noJudgementUntil = Max(_noJudgementUntil, now + Max(Min(lost, 6 * _options.ProbeInterval), 2 * _options.ProbeInterval));
         AdjustHealth(1);
         _resumedUntil = now + ResumedWindow;
         _nextProbe = Later(_nextProbe, now);

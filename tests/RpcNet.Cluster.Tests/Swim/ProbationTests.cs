@@ -107,6 +107,20 @@ public class ProbationTests
         Assert.Equal(MemberState.Alive, _h.Entry("a").State);
     }
 
+    [Fact]
+    public void HeldForDead_WhichExplainsWhyNoHeartbeatsCome_ComplainsAboutNobody()
+    {
+        for (var i = 0; i < 15; i++)
+        {
+            _h.Receive(Others[0], MessageKind.Gossip, updates: MemberUpdate.Accuse(
+                MemberState.Failed, _h.Machine.Local.Identity, _h.Machine.Local.Incarnation, Others[0].Id));
+            Live(seconds: 4, isSilent: false, beats: false);
+        }
+
+        Assert.Equal(0, _h.CountOf(SwimEventKind.Suspected));
+        Assert.Empty(_h.SentOf(MessageKind.Complaint));
+    }
+
     private void PassOn(ulong incarnation) =>
         _h.Receive(Others[1], MessageKind.Gossip, updates: MemberUpdate.Alive(Peer("a", 2, incarnation: incarnation)));
 
@@ -126,7 +140,7 @@ public class ProbationTests
         _h.Receive(A, MessageKind.Gossip, updates: MemberUpdate.Alive(Peer("a", 2, incarnation: ++_incarnation)));
 
     /// <summary>The others answer all probes; so does <see cref="A"/>, and beats once a second, unless it is silent.</summary>
-    private void Live(double seconds, bool isSilent)
+    private void Live(double seconds, bool isSilent, bool beats = true)
     {
         for (var tick = 0; tick < seconds * 10; tick++)
         {
@@ -141,7 +155,7 @@ public class ProbationTests
                 }
             }
 
-            if (!isSilent && tick % 10 == 0)
+            if (!isSilent && beats && tick % 10 == 0)
             {
                 _h.Receive(A, MessageKind.Heartbeat, ++_heartbeat);
             }
