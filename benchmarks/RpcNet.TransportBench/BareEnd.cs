@@ -102,7 +102,7 @@ internal sealed unsafe class BareEnd : IPacketSink, IDisposable
         var target = (IPEndPoint)options.EndPoint;
         var end = new BareEnd(role, inFlight, null, null, target);
         end._remote = SockAddr.From(target);
-        end._tls = TlsSession.CreateClient(options, "localhost", null, null, null);
+        end._tls = TlsSession.CreateClient(options, "localhost", identity: null, ticket: null, earlyData: false, ticketReceived: null);
         NgCid dcid, scid;
         ConnectionIds.Fill(&dcid, ConnectionIds.Length);
         ConnectionIds.Fill(&scid, ConnectionIds.Length);
@@ -145,7 +145,7 @@ internal sealed unsafe class BareEnd : IPacketSink, IDisposable
             }
 
             _remote = remote;
-            _tls = TlsSession.CreateServer(_listen!, ticketKeys: null);
+            _tls = TlsSession.CreateServer(_listen!, ticketKeys: null, earlyTickets: null);
             NgCid scid;
             ConnectionIds.Fill(&scid, ConnectionIds.Length);
             var parameters = Parameters(_listen!);

@@ -20,7 +20,7 @@ public sealed class WorkerChannelPool : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly ConcurrentDictionary<Worker, Entry> _entries = new(ReferenceEqualityComparer.Instance);
-    private readonly ConcurrentDictionary<Task, byte> _background = new();
+    private readonly BackgroundTasks _background = new();
     private readonly CancellationTokenSource _stopping = new();
     private readonly SemaphoreSlim _warming = new(8);
     private readonly Lock _gate = new();
@@ -110,7 +110,7 @@ public sealed class WorkerChannelPool : IAsyncDisposable
     {
         if (_entries.Count < _options.WarmChannels && !_stopping.IsCancellationRequested)
         {
-            Track(WarmAsync(worker));
+            _background.Add(WarmAsync(worker));
         }
     }
 
@@ -122,7 +122,7 @@ public sealed class WorkerChannelPool : IAsyncDisposable
     {
         if (_entries.TryRemove(worker, out var entry))
         {
-            Track(CloseAsync(entry, worker, $"{worker.Label} is gone, {reason}", failed ? TimeSpan.Zero : _options.DrainTimeout));
+            _background.Add(CloseAsync(entry, worker, $"{worker.Label} is gone, {reason}", failed ? TimeSpan.Zero : _options.DrainTimeout));
         }
     }
 
@@ -169,7 +169,7 @@ public sealed class WorkerChannelPool : IAsyncDisposable
         {
             if (entry.TryClose() && _entries.TryRemove(new(worker, entry)))
             {
-                Track(CloseAsync(entry, worker, "it gave way to another one"));
+                _background.Add(CloseAsync(entry, worker, "it gave way to another one"));
                 return true;
             }
         }
@@ -184,7 +184,7 @@ public sealed class WorkerChannelPool : IAsyncDisposable
             if (_time.GetElapsedTime(entry.LastUsed) >= _options.IdleTimeout && entry.TryClose() && _entries.TryRemove(new(worker, entry)))
             {
                 RoutingLog.ChannelIdle(_logger, worker.Label, worker.Address);
-                Track(CloseAsync(entry, worker, "it was not used"));
+                _background.Add(CloseAsync(entry, worker, "it was not used"));
             }
         }
     }
@@ -237,19 +237,6 @@ public sealed class WorkerChannelPool : IAsyncDisposable
         }
     }
 
-    private void Track(Task task)
-    {
-        if (task.IsCompleted)
-        {
-            return;
-        }
-
-        _background[task] = 0;
-        _ = task.ContinueWith(
-            static (task, background) => ((ConcurrentDictionary<Task, byte>)background!).TryRemove(task, out _),
-            _background, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-    }
-
     private async Task StopAsync()
     {
         await _stopping.CancelAsync().ConfigureAwait(false);
@@ -258,11 +245,11 @@ public sealed class WorkerChannelPool : IAsyncDisposable
         {
             if (_entries.TryRemove(worker, out var entry))
             {
-                Track(CloseAsync(entry, worker, "the pool of connections is being disposed", TimeSpan.Zero));
+                _background.Add(CloseAsync(entry, worker, "the pool of connections is being disposed", TimeSpan.Zero));
             }
         }
 
-        await Task.WhenAll(_background.Keys).ConfigureAwait(false);
+        await _background.WhenDoneAsync().ConfigureAwait(false);
         _stopping.Dispose();
         _warming.Dispose();
     }

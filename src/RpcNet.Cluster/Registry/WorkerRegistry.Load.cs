@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using RpcNet.Cluster.Client;
 using RpcNet.Cluster.Registry;
 
 namespace RpcNet.Cluster;
@@ -104,7 +105,7 @@ public sealed partial class WorkerRegistry
                     }
                 }
 
-                pause = MaxWatchPause;
+                pause = BackOff.Jittered(MaxWatchPause, _random);
             }
             catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
             {
@@ -119,14 +120,12 @@ public sealed partial class WorkerRegistry
             {
                 RoutingLog.LoadWatchFailed(_logger, worker.Label, worker.Address, e.Message);
                 pause = e is RpcFaultException { Status: RpcStatusCode.ResourceExhausted }
-                    ? RefusedWatchPause
-                    : MinWatchPause * Math.Pow(2, Math.Min(failures++, 10));
-                pause = pause > MaxWatchPause && pause != RefusedWatchPause ? MaxWatchPause : pause;
+                    ? BackOff.Jittered(RefusedWatchPause, _random)
+                    : BackOff.Growing(MinWatchPause, failures++, MaxWatchPause, _random);
             }
 
             ForgetLoad(worker);
-            await Task.Delay(pause * (0.8 + (0.4 * _random.NextDouble())), _time, cancellationToken)
-                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.Delay(pause, _time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 }

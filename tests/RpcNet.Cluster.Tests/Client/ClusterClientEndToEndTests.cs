@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Net;
+using System.Runtime.CompilerServices;
 using RpcNet.Client;
 using RpcNet.Cluster.Client;
 using RpcNet.Cluster.Tests.Registry;
@@ -183,7 +184,9 @@ public sealed class ClusterClientEndToEndTests : IAsyncDisposable
         var nodes = await StartNodesAsync(4);
         await _registry.StartAsync(Token);
         var transport = _network.CreateTransport("director");
-        var (_, listener) = await StartDirectorAsync(transport, port: 0);
+
+        // A loaded machine may take longer for the reports than the window lasts by default.
+        var (_, listener) = await StartDirectorAsync(transport, port: 0, new DirectorServerOptions { ReportWindow = TimeSpan.FromHours(1) });
         var address = new IPEndPoint(transport.Address, listener.LocalEndPoint.Port);
         var victim = _registry.Workers[0];
 
@@ -208,6 +211,33 @@ public sealed class ClusterClientEndToEndTests : IAsyncDisposable
         }
     }
 
+    [Fact]
+    public async Task Dispose_ReportUnderWay_EndsItInsteadOfLettingItFail()
+    {
+        var director = new HangingDirector([.. (await StartNodesAsync(4)).Select(static n => n.Member())]);
+        var transport = _network.CreateTransport("director");
+        await using var listener = await RpcListener.StartAsync(
+            transport,
+            new IPEndPoint(transport.Address, 0),
+            new TlsServerOptions { SelectIdentity = _ => TestCertificates.Shared.Server },
+            [new RpcServer(new RpcServiceMap().AddService<IDirectorService>(director), new RpcServerOptions())],
+            cancellationToken: Token);
+        var log = new LogRecorder();
+        var client = new DirectorClient(
+            _network.CreateTransport("outsider"),
+            WorkerNode.ChannelOptions,
+            new DirectorClientOptions { Directors = { new IPEndPoint(transport.Address, listener.LocalEndPoint.Port).ToString() } },
+            log);
+        await client.StartAsync(Token);
+        await Eventually.HoldsAsync(() => client.IsFollowing, "the director");
+
+        client.Registry.ReportFailure(client.Registry.Workers[0], "unreachable");
+        await director.Reported.Task.WaitAsync(TimeSpan.FromSeconds(30), Token);
+        await client.DisposeAsync();
+
+        Assert.DoesNotContain(log.Lines, static line => line.Id == 4053);
+    }
+
     public async ValueTask DisposeAsync()
     {
         await _registry.DisposeAsync();
@@ -218,9 +248,10 @@ public sealed class ClusterClientEndToEndTests : IAsyncDisposable
         }
     }
 
-    private async Task<(RpcServer Server, RpcListener Listener)> StartDirectorAsync(InMemoryTransport transport, int port)
+    private async Task<(RpcServer Server, RpcListener Listener)> StartDirectorAsync(
+        InMemoryTransport transport, int port, DirectorServerOptions? options = null)
     {
-        var director = new DirectorServer(_registry);
+        var director = new DirectorServer(_registry, options);
         var services = new RpcServiceMap();
         director.AddTo(services);
         var server = new RpcServer(services, new RpcServerOptions());
@@ -251,5 +282,33 @@ public sealed class ClusterClientEndToEndTests : IAsyncDisposable
         var node = await WorkerNode.StartAsync(_network, name);
         _owned.Add(node);
         return node;
+    }
+
+    /// <summary>Names workers, and never answers a report.</summary>
+    private sealed class HangingDirector(IReadOnlyList<ClusterMember> workers) : IDirectorService
+    {
+        public TaskCompletionSource Reported { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public async IAsyncEnumerable<DirectorView> WatchAsync(
+            DirectorRequest request, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+        {
+            yield return new DirectorView
+            {
+                Workers =
+                [
+                    .. workers.Select(static w => new DirectorWorker
+                    {
+                        Id = w.Id.Value, Generation = w.Generation, Address = w.Address.ToString(), Tags = w.Tags.ToDictionary(),
+                    }),
+                ],
+            };
+            await Task.Delay(Timeout.Infinite, cancellationToken);
+        }
+
+        public ValueTask ReportFailureAsync(string workerId, string reason, CancellationToken cancellationToken = default)
+        {
+            Reported.TrySetResult();
+            return new ValueTask(Task.Delay(Timeout.Infinite, cancellationToken));
+        }
     }
 }

@@ -10,7 +10,7 @@ public sealed class RoutingDecisionTests : IDisposable
     private readonly ConcurrentQueue<RoutingDecision> _decisions = new();
     private readonly ConcurrentDictionary<string, long> _counts = new();
     private readonly MeterListener _listener = new();
-    private readonly Recorder _log = new();
+    private readonly LogRecorder _log = new();
 
     public RoutingDecisionTests()
     {
@@ -144,28 +144,5 @@ public sealed class RoutingDecisionTests : IDisposable
         var workers = await FakeWorkers.StartAsync(count, registry: registry, client: client, loggers: _log);
         workers.Registry.DecisionMade += (_, decision) => _decisions.Enqueue(decision);
         return workers;
-    }
-
-    private sealed class Recorder : ILoggerFactory, ILogger
-    {
-        public ConcurrentQueue<(int Id, string Text)> Lines { get; } = new();
-
-        public void AddProvider(ILoggerProvider provider)
-        {
-        }
-
-        public ILogger CreateLogger(string categoryName) => this;
-
-        public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
-            Lines.Enqueue((eventId.Id, formatter(state, exception)));
-
-        public void Dispose()
-        {
-        }
     }
 }

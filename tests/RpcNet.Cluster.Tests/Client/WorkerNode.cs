@@ -56,7 +56,7 @@ internal sealed class WorkerNode : IWork, IAsyncDisposable
     {
         EndPoint = endPoint,
         Tls = new TlsClientOptions { TargetHost = "localhost", ValidateServer = TestCertificates.Shared.Trust },
-        ConnectTimeout = TimeSpan.FromSeconds(1),
+        ConnectTimeout = TimeSpan.FromSeconds(30),
         MaxReconnectDelay = TimeSpan.FromSeconds(1),
     };
 

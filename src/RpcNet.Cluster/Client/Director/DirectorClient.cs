@@ -35,6 +35,7 @@ public sealed class DirectorClient : RpcInvoker, IAsyncDisposable
     private readonly Channel<DirectorView> _views = Channel.CreateBounded<DirectorView>(
         new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropOldest });
 
+    private readonly BackgroundTasks _reports = new();
     private readonly CancellationTokenSource _stopping = new();
     private readonly Lock _gate = new();
     private Task? _following;
@@ -228,10 +229,8 @@ public sealed class DirectorClient : RpcInvoker, IAsyncDisposable
             _isFollowing = false;
             RoutingLog.DirectorLost(_logger, director, _registry.Count, reason);
             next++;
-            var pause = FirstRetryDelay * Math.Pow(2, Math.Min(failures++ / _directors.Length, 20));
-            pause = pause < _options.MaxRetryDelay ? pause : _options.MaxRetryDelay;
-            await Task.Delay(pause * (0.8 + (0.4 * _random.NextDouble())), _time, _stopping.Token)
-                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            var pause = BackOff.Growing(FirstRetryDelay, failures++ / _directors.Length, _options.MaxRetryDelay, _random);
+            await Task.Delay(pause, _time, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
@@ -281,7 +280,7 @@ public sealed class DirectorClient : RpcInvoker, IAsyncDisposable
     {
         if (change.State == WorkerState.Ejected && _isFollowing)
         {
-            _ = ReportAsync(change.Worker.Id.Value, change.Reason ?? "");
+            _reports.Add(ReportAsync(change.Worker.Id.Value, change.Reason ?? ""));
         }
     }
 
@@ -300,6 +299,10 @@ public sealed class DirectorClient : RpcInvoker, IAsyncDisposable
                     .ReportFailureAsync(workerId, reason, _stopping.Token).ConfigureAwait(false);
                 return;
             }
+            catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+            {
+                return;
+            }
             catch (Exception e)
             {
                 RoutingLog.ReportFailed(_logger, workerId, e.Message);
@@ -316,6 +319,7 @@ public sealed class DirectorClient : RpcInvoker, IAsyncDisposable
         }
 
         await _registry.DisposeAsync().ConfigureAwait(false);
+        await _reports.WhenDoneAsync().ConfigureAwait(false);
         await _pool.DisposeAsync().ConfigureAwait(false);
         foreach (var director in _directors)
         {
