@@ -49,7 +49,7 @@ internal static class ErrorMapping
             SocketException { SocketErrorCode: SocketError.HostNotFound or SocketError.NoData or SocketError.TryAgain } =>
                 TransportError.HostNotFound,
             SocketException => TransportError.ConnectionRefused,
-            QuicException { QuicError: QuicError.ConnectionIdle } => TransportError.HandshakeTimeout,
+            QuicException { QuicError: QuicError.ConnectionIdle or QuicError.ConnectionTimeout } => TransportError.HandshakeTimeout,
 
             // A close by the application before the handshake is complete travels without its code (RFC 9000 section 10.2.3).
             QuicException { QuicError: QuicError.TransportError, TransportErrorCode: NoError or InvalidToken or ApplicationError } =>
@@ -81,8 +81,9 @@ internal static class ErrorMapping
     private static TransportError Classify(QuicException e) => e.QuicError switch
     {
         QuicError.ConnectionAborted => TransportError.ConnectionAborted,
-        QuicError.ConnectionTimeout => TransportError.HandshakeTimeout,
-        QuicError.ConnectionIdle => TransportError.ConnectionIdle,
+
+        // Of a connection that has been made: the peer acknowledged nothing of what was sent to it.
+        QuicError.ConnectionTimeout or QuicError.ConnectionIdle => TransportError.ConnectionIdle,
         QuicError.ConnectionRefused => TransportError.ConnectionRefused,
         QuicError.StreamAborted => TransportError.StreamAborted,
         QuicError.OperationAborted => TransportError.Disposed,
