@@ -12,14 +12,14 @@ internal static class Plot
     private const double Least = 1;
     private const double Most = 100_000;
 
-    public static string Draw(IReadOnlyList<Result> results)
+    public static string Draw(IReadOnlyList<Result> results, int clients, double seconds)
     {
         var panels = results.GroupBy(static r => r.Workload).ToList();
         var height = 60 + panels.Sum(static p => (p.Count() * Bar) + 50);
         var svg = new StringBuilder();
         svg.AppendLine(CultureInfo.InvariantCulture, $"""<svg xmlns="http://www.w3.org/2000/svg" width="{Label + Width + 90}" height="{height}" font-family="sans-serif" font-size="11">""");
         svg.AppendLine("""<rect width="100%" height="100%" fill="white"/>""");
-        svg.AppendLine("""<text x="10" y="22" font-size="15">Latency by strategy: bar = p99, line = p50, in ms, logarithmic; grey = models of peers</text>""");
+        svg.AppendLine(CultureInfo.InvariantCulture, $"""<text x="10" y="22" font-size="15">Latency by strategy, {clients} clients, {seconds:0} s: bar = p99, line = p50, in ms, logarithmic; grey = models of peers</text>""");
         var y = 45;
         foreach (var panel in panels)
         {

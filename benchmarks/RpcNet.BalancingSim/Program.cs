@@ -7,7 +7,7 @@ using RpcNet.Cluster;
 const string Usage = """
     Usage: RpcNet.BalancingSim [simulate|verify|select] [--clients N] [--seconds N] [--out FOLDER]
 
-      simulate   strategies against workloads in virtual time: table, results.json and balancing.svg
+      simulate   strategies against workloads in virtual time: table, results-N.json and balancing-N.svg
       verify     only what is promised of one slow worker among ten; the exit code is 1 when it does not hold
       select     the cost of a selection: table and selection.json
     """;
@@ -27,8 +27,8 @@ switch (verb)
     case "simulate":
         var results = await SimulateAsync();
         Directory.CreateDirectory(folder);
-        await File.WriteAllTextAsync(Path.Combine(folder, "results.json"), JsonSerializer.Serialize(results, json));
-        await File.WriteAllTextAsync(Path.Combine(folder, "balancing.svg"), Plot.Draw(results), Encoding.UTF8);
+        await File.WriteAllTextAsync(Path.Combine(folder, $"results-{clients}.json"), JsonSerializer.Serialize(results, json));
+        await File.WriteAllTextAsync(Path.Combine(folder, $"balancing-{clients}.svg"), Plot.Draw(results, clients, seconds), Encoding.UTF8);
         return 0;
     case "verify":
         return await VerifyAsync() ? 0 : 1;

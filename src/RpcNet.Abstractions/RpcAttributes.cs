@@ -20,9 +20,16 @@ public sealed class RpcMethodAttribute : Attribute
 
     /// <summary>
     /// Whether running the method twice does no harm. Only idempotent methods are retried after their handler may have
-    /// run, hedged, or sent in 0-RTT data.
+    /// run, or hedged.
     /// </summary>
     public bool Idempotent { get; set; }
+
+    /// <summary>
+    /// Whether a recorded call of the method may be repeated by anyone, at any time and at any server: reads whose
+    /// answer, cost and traces matter to nobody. Such calls may travel as early data (0-RTT) where both sides allow
+    /// it. More than <see cref="Idempotent"/>, which it needs; unary methods alone.
+    /// </summary>
+    public bool Replayable { get; set; }
 
     /// <summary>The deadline that a call gets when its caller sets none, in milliseconds; 0 means none.</summary>
     public int TimeoutMilliseconds { get; set; }

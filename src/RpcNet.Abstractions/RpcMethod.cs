@@ -24,6 +24,7 @@ public abstract class RpcMethod
         string name,
         RpcMethodKind kind,
         bool idempotent,
+        bool replayable,
         TimeSpan? timeout)
     {
         ArgumentException.ThrowIfNullOrEmpty(serviceName);
@@ -33,6 +34,7 @@ public abstract class RpcMethod
         FullName = $"{serviceName}/{name}";
         Kind = kind;
         Idempotent = idempotent;
+        Replayable = replayable;
         Timeout = timeout;
     }
 
@@ -51,6 +53,9 @@ public abstract class RpcMethod
     /// <summary>Whether running the method twice does no harm.</summary>
     public bool Idempotent { get; }
 
+    /// <summary>Whether anyone may repeat a recorded call, so that it may travel as early data (0-RTT).</summary>
+    public bool Replayable { get; }
+
     /// <summary>The deadline of a call whose caller sets none.</summary>
     public TimeSpan? Timeout { get; }
 
@@ -64,15 +69,22 @@ public abstract class RpcMethod
 public sealed class RpcUnaryMethod<TRequest, TResponse> : RpcMethod
 {
     /// <summary>Creates the descriptor.</summary>
+    /// <exception cref="ArgumentException">The method is replayable and not idempotent.</exception>
     public RpcUnaryMethod(
         string serviceName,
         string name,
         RpcMarshaller<TRequest> request,
         RpcMarshaller<TResponse> response,
         bool idempotent = false,
-        TimeSpan? timeout = null)
-        : base(serviceName, name, RpcMethodKind.Unary, idempotent, timeout)
+        TimeSpan? timeout = null,
+        bool replayable = false)
+        : base(serviceName, name, RpcMethodKind.Unary, idempotent, replayable, timeout)
     {
+        if (replayable && !idempotent)
+        {
+            throw new ArgumentException($"{FullName} is replayable: then it must be idempotent too.", nameof(replayable));
+        }
+
         Request = request;
         Response = response;
     }
@@ -101,7 +113,7 @@ public sealed class RpcStreamingMethod<TRequest, TInput, TOutput> : RpcMethod
         RpcMarshaller<TOutput> output,
         bool idempotent = false,
         TimeSpan? timeout = null)
-        : base(serviceName, name, kind, idempotent, timeout)
+        : base(serviceName, name, kind, idempotent, replayable: false, timeout)
     {
         ArgumentOutOfRangeException.ThrowIfEqual(kind, RpcMethodKind.Unary);
         Request = request;

@@ -35,4 +35,10 @@ internal static partial class Ngtcp2Log
         LogLevel.Warning,
         "libngtcp2 {Version} is in use: {Warning}. Update it by the package manager, or by eng/native-prerequisites.sh on a developer's machine.")]
     public static partial void Vulnerable(ILogger logger, string? version, string warning);
+
+    [LoggerMessage(3209, LogLevel.Debug, "{RemoteEndPoint} sends early data, and its ticket allows it.")]
+    public static partial void EarlyDataAccepted(ILogger logger, IPEndPoint remoteEndPoint);
+
+    [LoggerMessage(3210, LogLevel.Debug, "The server at {RemoteEndPoint} answered the offer of early data: {Answer}.")]
+    public static partial void EarlyDataAnswered(ILogger logger, IPEndPoint remoteEndPoint, Internal.EarlyData answer);
 }

@@ -59,6 +59,9 @@ public sealed class Ngtcp2Transport : ITransport
     /// <inheritdoc/>
     public bool CompletesOnCallersContext => true;
 
+    /// <inheritdoc/>
+    public bool SupportsEarlyData => true;
+
     /// <summary>Whether the I/O thread of outgoing connections runs.</summary>
     internal bool HasClientThread => _client.HasThread;
 

@@ -93,6 +93,14 @@ public sealed class Ngtcp2TransportOptions
     public bool SessionTickets { get; init; } = true;
 
     /// <summary>
+    /// Whether listeners take early data (0-RTT, RFC 9001 section 4.6) for the protocols that can deal with it: calls of methods marked
+    /// as replayable that a resumed client sends along with its first packet. Each ticket allows it once, at the listener
+    /// that gave it out. What clients send is their own matter: <see cref="TransportConnectOptions.EarlyData"/>.
+    /// </summary>
+    /// <value>Default false; true needs <see cref="SessionTickets"/>.</value>
+    public bool AcceptEarlyData { get; init; }
+
+    /// <summary>
     /// Gives the secret that session tickets are encrypted under, of at least 32 bytes; called for every handshake, from
     /// several threads. Listeners of one name that give the same one can resume each other's sessions. To rotate, give
     /// another one: tickets of before cost a full handshake. The key in use changes within it every 18 hours, and a ticket
@@ -162,6 +170,7 @@ public sealed class Ngtcp2TransportOptions
         Require(RetryThreshold >= 0, nameof(RetryThreshold), "must be at least 0");
         Require(MaxHalfOpenConnections >= 1, nameof(MaxHalfOpenConnections), "must be at least 1");
         Require(SecretKey.Length is 0 or >= 32, nameof(SecretKey), "must be empty or at least 32 bytes long");
+        Require(!AcceptEarlyData || SessionTickets, nameof(AcceptEarlyData), $"needs {nameof(SessionTickets)}");
         Require(ResumptionCacheSize is >= 0 and <= 65536, nameof(ResumptionCacheSize), "must be 0 to 65,536");
         Require(
             AddressTokenLifetime >= TimeSpan.Zero && AddressTokenLifetime <= TimeSpan.FromDays(7),

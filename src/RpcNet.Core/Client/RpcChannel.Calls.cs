@@ -202,6 +202,29 @@ public sealed partial class RpcChannel
         ClientConnection? awaited = null;
         try
         {
+            if (_options.EarlyData && method.Replayable && await GetEarlyConnectionAsync(linked.Token).ConfigureAwait(false) is { } early)
+            {
+                TimeSpan? rest = timeout is null ? null : timeout - _time.GetElapsedTime(started);
+                if (rest <= TimeSpan.Zero)
+                {
+                    throw Faults.DeadlineExceeded(method, mayHaveExecuted: false);
+                }
+
+                if (setup.Context is { } context)
+                {
+                    context.Connection = early;
+                }
+
+                try
+                {
+                    return await StreamCall.UnaryAsync(early, method, request, setup, rest, _time, cancellationToken).ConfigureAwait(false);
+                }
+                catch (RpcFaultException e) when (!e.MayHaveExecuted || early.LostEarly(e))
+                {
+                    // Too large, refused, or lost with a connection that came to nothing: then the ordinary way.
+                }
+            }
+
             while (true)
             {
                 var connection = await GetConnectionAsync(setup.Options, linked.Token).ConfigureAwait(false);

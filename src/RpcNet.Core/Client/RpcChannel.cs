@@ -23,6 +23,7 @@ public sealed partial class RpcChannel : RpcInvoker, IAsyncDisposable
 
     /// <summary>Creates a channel; nothing connects yet.</summary>
     /// <exception cref="ArgumentOutOfRangeException">An option is out of its range.</exception>
+    /// <exception cref="NotSupportedException"><see cref="RpcChannelOptions.EarlyData"/> is on, and the engine cannot do it.</exception>
     public RpcChannel(
         ITransport transport,
         RpcChannelOptions options,
@@ -38,6 +39,12 @@ public sealed partial class RpcChannel : RpcInvoker, IAsyncDisposable
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(options.MaxReconnectDelay, TimeSpan.Zero);
         options.Limits.Validate();
         options.Compression.Validate();
+        if (options.EarlyData && !transport.SupportsEarlyData)
+        {
+            throw new NotSupportedException(
+                $"{nameof(RpcChannelOptions)}.{nameof(options.EarlyData)}: the engine in use, {transport.Name}, cannot send early data (0-RTT). Take Ngtcp2, or leave it off.");
+        }
+
         _options = options;
         _peer = RpcPeer.From(options.EndPoint);
         _time = timeProvider ?? TimeProvider.System;
@@ -133,4 +140,8 @@ public sealed partial class RpcChannel : RpcInvoker, IAsyncDisposable
             ? new(ready)
             : _connections[Interlocked.Increment(ref _next) % (uint)_connections.Length]
                 .GetAsync(options?.WaitForReady ?? false, cancellationToken);
+
+    private ValueTask<ClientConnection?> GetEarlyConnectionAsync(CancellationToken cancellationToken) =>
+        _connections[_connections.Length == 1 ? 0 : Interlocked.Increment(ref _next) % (uint)_connections.Length]
+            .GetEarlyAsync(cancellationToken);
 }

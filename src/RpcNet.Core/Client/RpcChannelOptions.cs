@@ -39,6 +39,14 @@ public sealed class RpcChannelOptions
     /// <value>Default 10 s.</value>
     public TimeSpan MaxReconnectDelay { get; init; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>
+    /// Whether calls of methods marked as replayable may travel as early data (0-RTT, RFC 9001 section 4.6), along with the
+    /// first packet of a resumed connection: two round trips less for the first call. Anyone who records such a packet may send
+    /// it again. Other calls wait for the handshake, and so does what the server does not take.
+    /// </summary>
+    /// <value>Default false; true needs an engine with <see cref="ITransport.SupportsEarlyData"/>.</value>
+    public bool EarlyData { get; init; }
+
     /// <summary>The deadline of calls that have none otherwise; null leaves them without.</summary>
     public TimeSpan? DefaultTimeout { get; init; }
 

@@ -41,6 +41,9 @@ internal static class RpcTelemetry
     private static readonly Counter<long> Refused = Meter.CreateCounter<long>(
         "rpcnet.server.refused_calls", "{call}", "Calls refused before their handler ran.");
 
+    private static readonly Counter<long> EarlyCalls = Meter.CreateCounter<long>(
+        "rpcnet.server.early_calls", "{call}", "Calls that came as early data, dispatched at once or held until the handshake was complete.");
+
     private static readonly Counter<long> CompressionSavings = Meter.CreateCounter<long>(
         "rpcnet.compression.savings", "By", "Bytes of payloads that compression kept off the wire.");
 
@@ -77,6 +80,9 @@ internal static class RpcTelemetry
     public static void PayloadCompressed(int savedBytes) => CompressionSavings.Add(savedBytes);
 
     public static void LateFrame() => LateFrames.Add(1);
+
+    public static void EarlyCall(bool dispatched) =>
+        EarlyCalls.Add(1, new KeyValuePair<string, object?>("rpcnet.early_call.outcome", dispatched ? "dispatched" : "held"));
 
     public static void CallRefused(RpcStatusCode status) =>
         Refused.Add(1, new KeyValuePair<string, object?>("rpc.response.status_code", NameOf(status)));

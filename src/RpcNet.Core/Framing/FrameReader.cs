@@ -102,6 +102,9 @@ internal sealed class FrameReader(ITransportStream stream, int maxExtensionBytes
         return frame;
     }
 
+    /// <summary>The length that the next frame's header announces, once <see cref="WaitForHeaderAsync"/> has seen it.</summary>
+    public uint NextLength => FrameHeader.Read(_buffer.AsSpan(_start)).Length;
+
     /// <summary>Waits for the header of the next frame; false at the end of the stream.</summary>
     public async ValueTask<bool> WaitForHeaderAsync(CancellationToken cancellationToken)
     {

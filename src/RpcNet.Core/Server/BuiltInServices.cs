@@ -33,7 +33,7 @@ public static class BuiltInServices
                 .Select(static m => m.Descriptor)
                 .Where(m => m.FullName.StartsWith(prefix, StringComparison.Ordinal))
                 .OrderBy(static m => m.FullName, StringComparer.Ordinal)
-                .Select(static m => $"{m.FullName} {m.Kind}{(m.Idempotent ? " idempotent" : "")}")
+                .Select(static m => $"{m.FullName} {m.Kind}{(m.Idempotent ? " idempotent" : "")}{(m.Replayable ? " replayable" : "")}")
                 .ToList()));
     }
 }

@@ -57,6 +57,7 @@ public sealed partial class RpcListener : IAsyncDisposable
             EndPoint = endPoint,
             Tls = tls,
             ApplicationProtocols = [.. handlers.Select(static h => h.ApplicationProtocol)],
+            EarlyDataProtocols = [.. handlers.Where(static h => h.AcceptsEarlyData).Select(static h => h.ApplicationProtocol)],
             DefaultStreamErrorCode = RpcErrorCode.Cancelled,
             DefaultCloseErrorCode = RpcErrorCode.NoError,
         };

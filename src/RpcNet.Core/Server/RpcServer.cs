@@ -58,6 +58,9 @@ public sealed class RpcServer : IConnectionHandler
     /// <inheritdoc/>
     public SslApplicationProtocol ApplicationProtocol => RpcProtocol.Alpn;
 
+    /// <inheritdoc/>
+    public bool AcceptsEarlyData => Services.Methods.Any(static m => m.Descriptor.Replayable);
+
     /// <summary>
     /// Calls running on all connections; those of RpcNet's own services (named "rpcnet.…"), such as streams of load
     /// reports, do not count.

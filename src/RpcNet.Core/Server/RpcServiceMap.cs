@@ -49,6 +49,19 @@ public sealed class RpcServiceMap
         return this;
     }
 
+    /// <summary>Serves one unary method by its descriptor, which may say that it is idempotent or replayable.</summary>
+    /// <param name="method">The descriptor.</param>
+    /// <param name="handler">Answers a request.</param>
+    /// <exception cref="InvalidOperationException">The name is served already.</exception>
+    public RpcServiceMap MapUnary<TRequest, TResponse>(
+        RpcUnaryMethod<TRequest, TResponse> method, Func<TRequest, RpcCallContext, CancellationToken, ValueTask<TResponse>> handler)
+    {
+        ArgumentNullException.ThrowIfNull(method);
+        ArgumentNullException.ThrowIfNull(handler);
+        Add(new UnaryServerMethod<TRequest, TResponse>(method, handler));
+        return this;
+    }
+
     /// <summary>Serves one unary method that takes and gives raw bytes.</summary>
     /// <param name="name">"service/method".</param>
     /// <param name="handler">Answers a request.</param>

@@ -21,6 +21,12 @@ public interface ITransport
     /// </summary>
     bool CompletesOnCallersContext => false;
 
+    /// <summary>
+    /// Whether connections can send early data (<see cref="TransportConnectOptions.EarlyData"/>). An engine that can't refuses
+    /// to connect with it (<see cref="NotSupportedException"/>).
+    /// </summary>
+    bool SupportsEarlyData => false;
+
     /// <summary>Binds a UDP socket and starts to answer handshakes.</summary>
     /// <exception cref="TransportException">
     /// <see cref="TransportError.AddressInUse"/>, <see cref="TransportError.AddressUnavailable"/> or

@@ -33,6 +33,14 @@ public interface ITransportConnection : IAsyncDisposable
     /// </summary>
     Task<TransportException> Closed { get; }
 
+    /// <summary>
+    /// Completes when TLS is done and the peer accepted, as it has long been wherever no early data is used; faults with a
+    /// <see cref="TransportException"/> when the connection ends before. Until then a listener's connection has read only
+    /// early data, which may be a replay, though never a second one that this listener has taken, and a client's connection sends
+    /// nothing but early data. What the server does not take is sent again after the handshake, on the same streams.
+    /// </summary>
+    Task HandshakeCompleted => Task.CompletedTask;
+
     /// <summary>Opens an outgoing stream, waiting while the peer's stream limit is reached.</summary>
     /// <remarks>The peer learns of the stream with the first bytes, FIN or reset that are sent on it.</remarks>
     ValueTask<ITransportStream> OpenStreamAsync(TransportStreamDirection direction, CancellationToken cancellationToken = default);

@@ -104,6 +104,14 @@ public sealed class TransportListenerOptions : TransportConnectionOptions
     /// <value>Default 512; at least 1. Further clients are refused.</value>
     public int Backlog { get; init; } = 512;
 
+    /// <summary>
+    /// The ALPNs whose connections may be handed out before their handshake is complete, with what came as early data (0-RTT,
+    /// RFC 9001 section 4.6): whoever serves them heeds <see cref="ITransportConnection.HandshakeCompleted"/>. An engine
+    /// takes early data only where its own options say so as well.
+    /// </summary>
+    /// <value>Default none.</value>
+    public IReadOnlyList<SslApplicationProtocol> EarlyDataProtocols { get; init; } = [];
+
     /// <inheritdoc />
     public override void Validate()
     {
@@ -122,4 +130,12 @@ public sealed class TransportConnectOptions : TransportConnectionOptions
 
     /// <summary>The client's side of TLS.</summary>
     public required TlsClientOptions Tls { get; init; }
+
+    /// <summary>
+    /// Whether the connection may be handed out before its handshake is complete, where an earlier one to the same server
+    /// left a ticket that allows it. What is written until <see cref="ITransportConnection.HandshakeCompleted"/> goes out as
+    /// early data (0-RTT, RFC 9001 section 4.6), which anyone who records it may send to the server again.
+    /// </summary>
+    /// <value>Default false; true needs <see cref="ITransport.SupportsEarlyData"/>.</value>
+    public bool EarlyData { get; init; }
 }

@@ -30,6 +30,7 @@ public sealed class ContractAnalyzer : DiagnosticAnalyzer
         Rules.GeneratedNameClash,
         Rules.UnserializableType,
         Rules.InvalidTimeout,
+        Rules.NotReplayable,
         Rules.DuplicateService,
         Rules.BaselineMethodRemoved,
         Rules.BaselineChanged,

@@ -113,6 +113,12 @@ internal static class Rules
         "TimeoutMilliseconds is negative",
         "'{0}' has TimeoutMilliseconds = {1}: it needs 0 (none) or more");
 
+    public static readonly DiagnosticDescriptor NotReplayable = Create(
+        "RPCNET019",
+        DiagnosticSeverity.Error,
+        "Replayable method is not idempotent or not unary",
+        "'{0}' is marked Replayable: that needs Idempotent = true, and a method without streams");
+
     public static readonly DiagnosticDescriptor DuplicateService = Create(
         "RPCNET018",
         DiagnosticSeverity.Warning,

@@ -61,6 +61,7 @@ internal sealed record MethodModel(
     string? ResultName,
     EquatableArray<ParameterModel> Parameters,
     bool Idempotent,
+    bool Replayable,
     int TimeoutMilliseconds)
 {
     public CallKind Kind => (Stream is not null, Returns == ReturnKind.AsyncEnumerable) switch

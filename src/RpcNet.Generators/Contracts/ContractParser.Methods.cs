@@ -92,6 +92,13 @@ internal sealed partial class ContractParser
             Fail(Rules.InvalidTimeout, place, method.Name, timeout);
         }
 
+        var idempotent = Named(refinement, "Idempotent") as bool? ?? false;
+        var replayable = Named(refinement, "Replayable") as bool? ?? false;
+        if (replayable && (!idempotent || returns == ReturnKind.AsyncEnumerable || parameters.Any(p => p?.Role == ParameterRole.Stream)))
+        {
+            Fail(Rules.NotReplayable, place, method.Name);
+        }
+
         if (returns is null || parameters.Contains(null))
         {
             return null;
@@ -107,7 +114,8 @@ internal sealed partial class ContractParser
             result?.ToDisplayString(Symbols.Full),
             result?.ToDisplayString(Symbols.Readable),
             new EquatableArray<ParameterModel>(parameters!),
-            Named(refinement, "Idempotent") as bool? ?? false,
+            idempotent,
+            replayable,
             timeout);
     }
 

@@ -80,7 +80,11 @@ internal sealed partial class ContractWriter
 
             _code.Line($"{Marshaller(method.ResultType)},");
             _code.Line($"idempotent: {(method.Idempotent ? "true" : "false")},");
-            _code.Line($"timeout: {timeout});");
+            _code.Line($"timeout: {timeout}{(method.Replayable && unary ? "," : ");")}");
+            if (method.Replayable && unary)
+            {
+                _code.Line("replayable: true);");
+            }
         });
         _code.Line();
     }

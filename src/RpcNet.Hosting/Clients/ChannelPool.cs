@@ -23,7 +23,7 @@ internal sealed class ChannelPool(
     {
         var isShared = client.Filters.Count == 0 && !client.Certificate.HasAny;
         var key = new ChannelKey(
-            address, client.TargetHost, client.Connections, client.ConnectTimeout, client.MaxReconnectDelay, client.DefaultTimeout, client.GetSerializer());
+            address, client.TargetHost, client.Connections, client.ConnectTimeout, client.MaxReconnectDelay, client.EarlyData, client.DefaultTimeout, client.GetSerializer());
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
@@ -64,6 +64,7 @@ internal sealed class ChannelPool(
         IdleTimeout = settings.Options.Transport.IdleTimeout,
         KeepAliveInterval = settings.Options.Transport.KeepAliveInterval,
         MaxReconnectDelay = client.MaxReconnectDelay,
+        EarlyData = client.EarlyData,
         DefaultTimeout = client.DefaultTimeout,
         Serializer = client.GetSerializer(),
         Filters = isFiltered ? [.. client.Filters.Select(make => make(services))] : [],
@@ -97,6 +98,7 @@ internal sealed class ChannelPool(
         int Connections,
         TimeSpan ConnectTimeout,
         TimeSpan MaxReconnectDelay,
+        bool EarlyData,
         TimeSpan? DefaultTimeout,
         IRpcSerializer Serializer);
 }

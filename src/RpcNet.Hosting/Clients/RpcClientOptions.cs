@@ -49,6 +49,13 @@ public sealed class RpcClientOptions
     [AllowedRange("00:00:00.01", "00:10:00")]
     public TimeSpan MaxReconnectDelay { get; set; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>
+    /// Whether calls of methods marked Replayable may travel as early data (0-RTT) when a connection is resumed. Needs the
+    /// engine Ngtcp2; with another one it is an error at start.
+    /// </summary>
+    /// <value>true or false; default false.</value>
+    public bool EarlyData { get; set; }
+
     /// <summary>The deadline of calls that have none otherwise.</summary>
     /// <value>1 ms … 1 day; null (the default): none.</value>
     [AllowedRange("00:00:00.001", "1.00:00:00")]
@@ -68,6 +75,7 @@ public sealed class RpcClientOptions
         || Connections != Defaults.Connections
         || ConnectTimeout != Defaults.ConnectTimeout
         || MaxReconnectDelay != Defaults.MaxReconnectDelay
+        || EarlyData
         || _serializer != Defaults._serializer;
 
     /// <summary>Runs a filter around this client's calls, inside of the ones added before.</summary>

@@ -172,6 +172,11 @@ internal sealed class RpcNetOptionsRules
             Complain("Transport:Ngtcp2:KeyUpdateBytes", o.Ngtcp2.KeyUpdateBytes, "must be 0 or at least 65536");
         }
 
+        if (o.Ngtcp2 is { AcceptEarlyData: true, SessionTickets: false })
+        {
+            Complain("Transport:Ngtcp2:AcceptEarlyData", o.Ngtcp2.AcceptEarlyData, $"needs {_section}:Transport:Ngtcp2:SessionTickets = 'True'");
+        }
+
         if (o.ConnectionReceiveWindow < o.StreamReceiveWindow)
         {
             Complain(

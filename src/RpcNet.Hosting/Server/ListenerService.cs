@@ -37,6 +37,18 @@ internal sealed class ListenerService(
             var serves = Address.Length > 0 || registration.Servers.Count > 0;
             await parts.Value.Certificates.LoadAsync(serves, registration.HasCluster, cancellationToken).ConfigureAwait(false);
             HostingLog.EngineSelected(_logger, parts.Value.Transport.Name);
+            CheckClients(parts.Value.Settings, parts.Value.Transport);
+        }
+    }
+
+    private static void CheckClients(RpcNetSettings settings, ITransport transport)
+    {
+        var impossible = settings.Clients.Where(client => client.Value.EarlyData && !transport.SupportsEarlyData).ToList();
+        if (impossible.Count > 0)
+        {
+            throw new RpcNetStartupException([.. impossible.Select(client =>
+                $"{settings.Section}:Clients:{client.Key}:EarlyData = 'True': the engine in use, {transport.Name}, cannot send early data (0-RTT). "
+                + $"Set {settings.Section}:Transport:Engine to Ngtcp2, or take the setting out.")]);
         }
     }
 

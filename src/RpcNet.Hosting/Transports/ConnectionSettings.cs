@@ -16,6 +16,7 @@ internal static class ConnectionSettings
         EndPoint = defaults.EndPoint,
         Tls = defaults.Tls,
         ApplicationProtocols = defaults.ApplicationProtocols,
+        EarlyDataProtocols = defaults.EarlyDataProtocols,
         DefaultStreamErrorCode = defaults.DefaultStreamErrorCode,
         DefaultCloseErrorCode = defaults.DefaultCloseErrorCode,
         Backlog = listen.Backlog,

@@ -34,6 +34,13 @@ public sealed class RpcNetNgtcp2Options
     /// <value>true or false; default true.</value>
     public bool SessionTickets { get; set; } = true;
 
+    /// <summary>
+    /// Whether the listener takes calls as early data (0-RTT) from resumed clients that send them: those of methods marked
+    /// Replayable, which may be replayed.
+    /// </summary>
+    /// <value>true or false, and true only with <see cref="SessionTickets"/>; default false.</value>
+    public bool AcceptEarlyData { get; set; }
+
     /// <summary>Bytes that a connection sends before both sides renew their keys; 0 leaves it to the cipher's limit.</summary>
     /// <value>0 … 2,147,483,647 and, unless 0, at least 65,536; default 0.</value>
     [AllowedRange(0, int.MaxValue)]
@@ -68,6 +75,11 @@ public sealed class RpcNetNgtcp2Options
             yield return $"{nameof(SessionTickets)} = '{SessionTickets}'";
         }
 
+        if (AcceptEarlyData != defaults.AcceptEarlyData)
+        {
+            yield return $"{nameof(AcceptEarlyData)} = '{AcceptEarlyData}'";
+        }
+
         if (KeyUpdateBytes != defaults.KeyUpdateBytes)
         {
             yield return $"{nameof(KeyUpdateBytes)} = '{KeyUpdateBytes}'";
@@ -82,6 +94,7 @@ public sealed class RpcNetNgtcp2Options
         IoThreads = IoThreads,
         BusyPoll = BusyPoll,
         SessionTickets = SessionTickets,
+        AcceptEarlyData = AcceptEarlyData,
         KeyUpdateBytes = KeyUpdateBytes,
         SecretKey = secretKey,
     };

@@ -14,6 +14,11 @@ public sealed partial class InMemoryTransport
     {
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
+        if (options.EarlyData)
+        {
+            throw new NotSupportedException($"The engine {Name} cannot send early data (0-RTT); {nameof(TransportConnectOptions.EarlyData)} needs another one.");
+        }
+
         cancellationToken.ThrowIfCancellationRequested();
         lock (_gate)
         {

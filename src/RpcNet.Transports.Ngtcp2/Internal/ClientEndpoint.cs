@@ -121,7 +121,7 @@ internal sealed class ClientEndpoint : ConnectionOwner
             var limit = options.HandshakeTimeout == Timeout.InfiniteTimeSpan
                 ? Timeout.InfiniteTimeSpan
                 : Max(options.HandshakeTimeout - _timeProvider.GetElapsedTime(start), TimeSpan.Zero);
-            await connection.Ready.WaitAsync(limit, _timeProvider, cancellationToken).ConfigureAwait(false);
+            await connection.Usable.WaitAsync(limit, _timeProvider, cancellationToken).ConfigureAwait(false);
             return connection;
         }
         catch (TimeoutException)
@@ -175,13 +175,13 @@ internal sealed class ClientEndpoint : ConnectionOwner
         lock (_gate)
         {
             var worker = _workers.MinBy(static w => w.Users)!;
-            worker.Users++;
             if (worker.Loop is null)
             {
                 worker.Loop = new EndpointLoop("ngtcp2 client", _engine, _logger, _timeProvider, MayEnd);
                 worker.Loop.Start();
             }
 
+            worker.Users++;
             return worker.Loop;
         }
     }

@@ -169,8 +169,21 @@ internal sealed unsafe partial class Connection
         [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
         private static int HandshakeCompleted(nint native, nint userData)
         {
-            Of(userData)._handshakeCompleted = true;
-            return 0;
+            try
+            {
+                var connection = Of(userData);
+                connection._handshakeCompleted = true;
+                if (connection.EarlyData == EarlyData.Offered)
+                {
+                    connection.OnEarlyDataAnswered();
+                }
+
+                return 0;
+            }
+            catch (Exception e)
+            {
+                return Failed(userData, e);
+            }
         }
 
         [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]

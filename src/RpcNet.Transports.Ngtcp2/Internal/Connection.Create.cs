@@ -43,13 +43,14 @@ internal sealed unsafe partial class Connection
         var cache = owner.Resumption;
         var key = ResumptionKey.For(options, connection.RemoteEndPoint, targetHost, identity);
         var (ticket, token) = cache.Take(key);
+        var early = options.EarlyData ? ticket?.Early : null;
         connection._tls = TlsSession.CreateClient(
-            options, targetHost, identity, ticket, cache.IsEnabled ? TicketReceived : null);
+            options, targetHost, identity, ticket?.Session, early is not null, cache.IsEnabled ? TicketReceived : null);
         connection._wantsTicket = cache.IsEnabled;
         connection._tokenReceived = cache.IsEnabled ? received => cache.AddToken(key, received) : null;
-        void TicketReceived(byte[] received)
+        void TicketReceived(ReceivedTicket received)
         {
-            cache.AddTicket(key, received);
+            cache.AddTicket(key, connection.Remember(received));
             connection._wantsTicket = false;
         }
 
@@ -61,6 +62,11 @@ internal sealed unsafe partial class Connection
             settings.TokenLen = (nuint)(token?.Length ?? 0);
             settings.TokenType = NgApi.TokenTypeNewToken;
             connection.Create(&dcid, &scid, NgApi.ProtocolVersion1, &settings, &parameters);
+        }
+
+        if (early is not null)
+        {
+            connection.OfferEarlyData(early);
         }
 
         loop.ScheduleWrite(connection);
@@ -80,7 +86,7 @@ internal sealed unsafe partial class Connection
         };
         NgCid scid;
         owner.NewId(&scid);
-        connection._tls = TlsSession.CreateServer(options, owner.TicketKeys);
+        connection._tls = TlsSession.CreateServer(options, owner.TicketKeys, owner.EarlyTickets);
         var settings = connection.Settings();
         var parameters = connection.TransportParams();
         parameters.OriginalDcidPresent = 1;

@@ -19,9 +19,38 @@ internal sealed unsafe partial class Connection
     private void OnHandshakeCompleted()
     {
         _state = ConnectionState.Judging;
+        if (IsServer && EarlyData == EarlyData.Accepted)
+        {
+            // Its identity was judged at the hello, or is being so.
+            if (_judged)
+            {
+                OnAccepted();
+            }
+            else
+            {
+                _loop.SetTimer(this, ulong.MaxValue);
+            }
+
+            return;
+        }
+
         ApplicationProtocol = _tls!.ApplicationProtocol();
         IsResumed = _tls.IsResumed;
-        var chain = _tls.PeerCertificates();
+        if (EarlyData == EarlyData.Rejected)
+        {
+            RestartStreams();
+            if (_state != ConnectionState.Judging)
+            {
+                return;
+            }
+        }
+
+        BeginJudging();
+    }
+
+    private void BeginJudging()
+    {
+        var chain = _tls!.PeerCertificates();
         if (chain.Length == 0)
         {
             // A resumed session may have been begun under another rule.
@@ -30,18 +59,26 @@ internal sealed unsafe partial class Connection
             return;
         }
 
-        // Without this a timer of libngtcp2 would come due again and again while nothing may be written.
-        _loop.SetTimer(this, ulong.MaxValue);
+        if (_state == ConnectionState.Judging)
+        {
+            // Without this a timer of libngtcp2 would come due again and again while nothing may be written.
+            _loop.SetTimer(this, ulong.MaxValue);
+        }
+
         ThreadPool.UnsafeQueueUserWorkItem(
-            static state => state.Connection.Judge(state.Chain), (Connection: this, Chain: chain), preferLocal: false);
+            static state =>
+            {
+                var rejection = state.Connection.JudgeChain(state.Chain);
+                state.Connection._loop.Post(() => state.Connection.OnJudged(state.Chain[0], rejection, QuicError.AlertBadCertificate));
+            },
+            (Connection: this, Chain: chain), preferLocal: false);
     }
 
     // On the thread pool: chain building may take long and may block.
-    private void Judge(byte[][] chain)
+    private string? JudgeChain(byte[][] chain)
     {
         X509Certificate2? certificate = null;
         string? rejection;
-        var alert = QuicError.AlertBadCertificate;
         var intermediates = new List<X509Certificate2>();
         try
         {
@@ -81,12 +118,12 @@ internal sealed unsafe partial class Connection
             }
         }
 
-        _loop.Post(() => OnJudged(chain[0], rejection, alert));
+        return rejection;
     }
 
     private void OnJudged(byte[]? certificate, string? rejection, byte alert)
     {
-        if (_state != ConnectionState.Judging)
+        if (_state is not (ConnectionState.Judging or ConnectionState.Handshaking))
         {
             return;
         }
@@ -102,12 +139,25 @@ internal sealed unsafe partial class Connection
 
         _peerCertificate = certificate;
         _judged = true;
+        if (_state == ConnectionState.Handshaking)
+        {
+            HandOutEarly();
+            return;
+        }
+
+        OnAccepted();
+    }
+
+    // TLS is done, and this side accepts the peer.
+    private void OnAccepted()
+    {
         if (IsServer)
         {
             EaseReturn();
             ReleaseTls();
         }
 
+        ReleaseHeldStreams();
         _loop.ScheduleWrite(this);
         Establish();
     }
@@ -128,19 +178,23 @@ internal sealed unsafe partial class Connection
             _owner.OnHandshakeEnded();
         }
 
-        if (!_owner.OnEstablished(this))
+        // Ahead of the application, which looks at it.
+        _ready.TrySetResult();
+        if (!_handedOut && !_owner.OnEstablished(this))
         {
             _established = false;
-            CloseLocally(
-                new TransportException(TransportError.ConnectionRefused, "The listener's backlog is full."),
-                QuicError.ConnectionRefused,
-                application: false);
+            Refuse();
             return;
         }
 
-        _ready.TrySetResult();
+        _earlyReady?.TrySetResult();
         _loop.ScheduleWrite(this);
     }
+
+    private void Refuse() => CloseLocally(
+        new TransportException(TransportError.ConnectionRefused, "The listener's backlog is full."),
+        QuicError.ConnectionRefused,
+        application: false);
 
     // The session has done its part: packets are protected without it. Not within
     // a callback.

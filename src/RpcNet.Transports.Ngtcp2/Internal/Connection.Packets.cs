@@ -57,6 +57,9 @@ internal sealed unsafe partial class Connection
             case ConnectionState.Closing:
                 RepeatClose();
                 return;
+            case ConnectionState.Judging when IsUnjudged:
+                // The peer sends it again. An honest one has nothing to say before this side has finished its handshake.
+                return;
             default:
                 break;
         }
@@ -81,9 +84,16 @@ internal sealed unsafe partial class Connection
         }
 
         ReportStoppedStreams();
-        if (_handshakeCompleted && _state == ConnectionState.Handshaking)
+        if (_state == ConnectionState.Handshaking)
         {
-            OnHandshakeCompleted();
+            if (_handshakeCompleted)
+            {
+                OnHandshakeCompleted();
+            }
+            else if (EarlyData == EarlyData.None && _tls is { EarlyProtocol: not null, HasEarlyData: true })
+            {
+                OnEarlyDataAccepted();
+            }
         }
 
         _loop.ScheduleWrite(this);

@@ -24,8 +24,10 @@ internal sealed unsafe partial class Connection
     private readonly Dictionary<long, Stream> _streams = [];
     private readonly Queue<Stream> _sendQueue = new();
     private readonly Queue<Stream> _urgentQueue = new();
-    private readonly List<Stream> _blocked = [];
-    private readonly List<Stream> _capped = [];
+
+    // Put aside until the peer allows more, or until less is in flight. A stream whose writer goes on meanwhile comes by again.
+    private readonly HashSet<Stream> _blocked = [];
+    private readonly HashSet<Stream> _capped = [];
     private readonly List<(long StreamId, long Code)> _stopped = [];
     private OpenedStreams _opened;
     private Stream? _streamRequests;
@@ -162,6 +164,14 @@ internal sealed unsafe partial class Connection
     {
         var stream = new Stream(this, id, bidirectional: (id & 2) == 0, local: false) { IsOpen = true };
         _streams.Add(id, stream);
+        if (!HoldUnjudged(stream))
+        {
+            Announce(stream);
+        }
+    }
+
+    private void Announce(Stream stream)
+    {
         if (!_incoming.TryAdd(stream))
         {
             stream.Fail(_end ?? Failures.Disposed("The connection"));
@@ -181,22 +191,30 @@ internal sealed unsafe partial class Connection
     {
         for (var stream = TakeOpened(); stream is not null; stream = stream.TakeNextOpen())
         {
-            long id;
-            var result = stream.IsBidirectional
-                ? NgApi.OpenBidirectional(Native, &id, 0)
-                : NgApi.OpenUnidirectional(Native, &id, 0);
-            if (result != 0 || id != stream.Id)
+            if (!Open(stream))
             {
-                CloseWithLibraryError(
-                    new TransportException(TransportError.Internal, $"A stream cannot be opened: {NgError.Text(result)}."),
-                    NgError.CallbackFailure);
                 FailUnopened(stream);
                 return;
             }
 
             stream.IsOpen = true;
-            _streams.Add(id, stream);
+            _streams.Add(stream.Id, stream);
         }
+    }
+
+    private bool Open(Stream stream)
+    {
+        long id;
+        var result = stream.IsBidirectional ? NgApi.OpenBidirectional(Native, &id, 0) : NgApi.OpenUnidirectional(Native, &id, 0);
+        if (result == 0 && id == stream.Id)
+        {
+            return true;
+        }
+
+        CloseWithLibraryError(
+            new TransportException(TransportError.Internal, $"A stream cannot be opened: {NgError.Text(result)}."),
+            NgError.CallbackFailure);
+        return false;
     }
 
     private void GrantConnectionCredit()
@@ -305,12 +323,7 @@ internal sealed unsafe partial class Connection
     {
         if (_blocked.Count > 0 && NgApi.GetMaxDataLeft(Native) > 0)
         {
-            foreach (var stream in _blocked)
-            {
-                QueueSend(stream);
-            }
-
-            _blocked.Clear();
+            Requeue(_blocked);
         }
     }
 
@@ -326,13 +339,18 @@ internal sealed unsafe partial class Connection
         _bulkCap = info.MinRtt >= UncappedRtt ? long.MaxValue : (long)(BulkPerRtt * Math.Max(info.MinRtt, CappedRtt) / CappedRtt);
         if (_capped.Count > 0 && _bulkInFlight < _bulkCap)
         {
-            foreach (var stream in _capped)
-            {
-                QueueSend(stream);
-            }
-
-            _capped.Clear();
+            Requeue(_capped);
         }
+    }
+
+    private void Requeue(HashSet<Stream> aside)
+    {
+        foreach (var stream in aside)
+        {
+            QueueSend(stream);
+        }
+
+        aside.Clear();
     }
 
     private Queue<Stream> NextQueue() =>
@@ -392,12 +410,13 @@ internal sealed unsafe partial class Connection
                 case NgError.WriteMore:
                     continue;
                 case NgError.StreamDataBlocked:
+                    // By its own window: the peer's grant queues it again.
                     DequeueSend(queue);
-                    if (NgApi.GetMaxDataLeft(Native) == 0)
-                    {
-                        _blocked.Add(stream);
-                    }
-
+                    continue;
+                case 0 when count > 0 && NgApi.GetMaxDataLeft(Native) == 0:
+                    // By the connection's window, which a stream that only ends does not need.
+                    DequeueSend(queue);
+                    _blocked.Add(stream);
                     continue;
                 case NgError.StreamShutWrite or NgError.StreamNotFound:
                     DequeueSend(queue);

@@ -109,7 +109,7 @@ internal sealed partial class Connection : TimerEntry, ITransportConnection
     public TransportConnectionOptions Options => _options;
 
     /// <summary>Whether the application has had the connection, or may have. Loop's thread.</summary>
-    public bool IsEstablished => _established;
+    public bool IsEstablished => _established || _handedOut;
 
     // The connection in libngtcp2, for a call into it.
     private nint Native
@@ -128,6 +128,9 @@ internal sealed partial class Connection : TimerEntry, ITransportConnection
             return _native;
         }
     }
+
+    /// <summary>Streams that wait for the peer's windows or for less in flight. Loop's thread.</summary>
+    public int StreamsPutAside => _blocked.Count + _capped.Count;
 
     /// <summary>Whether it is neither closed nor closing. Loop's thread.</summary>
     public bool IsLive => _state < ConnectionState.Closing;
@@ -196,6 +199,11 @@ internal sealed partial class Connection : TimerEntry, ITransportConnection
         // In this order: a stream that asks for something was queued to be opened before it asked.
         var requests = TakeStreamRequests();
         OpenRequestedStreams();
+        if (_state >= ConnectionState.Closing)
+        {
+            return;
+        }
+
         GrantConnectionCredit();
         ProcessStreamRequests(requests);
         _loop.ScheduleWrite(this);
@@ -225,6 +233,12 @@ internal sealed partial class Connection : TimerEntry, ITransportConnection
         _owner.OnFinished(this, reason, _established);
         _ready.TrySetException(reason);
         _ = _ready.Task.Exception;
+        if (_earlyReady is { } early)
+        {
+            early.TrySetException(reason);
+            _ = early.Task.Exception;
+        }
+
         _closed.TrySetResult(reason);
         _closeSent.TrySetResult();
     }

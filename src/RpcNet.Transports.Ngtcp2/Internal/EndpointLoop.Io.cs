@@ -11,6 +11,9 @@ internal sealed unsafe partial class EndpointLoop
     private const int MaxEvents = 64;
     private const int MaxLooks = 2000;
 
+    // More than a socket's buffer holds.
+    private const int CatchUpRounds = 1024;
+
     /// <summary>The largest UDP payload, which bounds a segmented send too.</summary>
     public const int SendBufferLength = 65507;
 
@@ -123,18 +126,32 @@ internal sealed unsafe partial class EndpointLoop
         return 0;
     }
 
-    private void ReceiveReady()
+    // A thread that was held up for longer than a peer may be silent finds the peers' packets in the kernel, and must not take
+    // them for silent before it has looked.
+    private void CatchUp()
+    {
+        for (var round = 0; round < CatchUpRounds; round++)
+        {
+            _readable = true;
+            if (!ReceiveReady())
+            {
+                return;
+            }
+        }
+    }
+
+    /// <summary>Receives once from each socket that has something; false when none had.</summary>
+    private bool ReceiveReady()
     {
         if (!_readable)
         {
-            return;
+            return false;
         }
 
         _readable = false;
         if (_sockets.Count == 1)
         {
-            Receive(_sockets[0]);
-            return;
+            return Receive(_sockets[0]);
         }
 
         var count = LibC.EpollWait(_epollFd, _events, MaxEvents, 0);
@@ -146,9 +163,11 @@ internal sealed unsafe partial class EndpointLoop
                 Receive(socket);
             }
         }
+
+        return count > 0;
     }
 
-    private void Receive(UdpSocket socket)
+    private bool Receive(UdpSocket socket)
     {
         for (var i = 0; i < Batch; i++)
         {
@@ -173,13 +192,17 @@ internal sealed unsafe partial class EndpointLoop
                 socket.Sink.OnSocketError(error);
             }
 
-            return;
+            return false;
         }
 
+        // Read again, so that what the kernel has kept while this thread was held up does not count as heard before.
+        Now = ReadClock();
         for (var i = 0; i < count && socket.Fd >= 0; i++)
         {
             Deliver(socket, i);
         }
+
+        return count > 0;
     }
 
     private void Deliver(UdpSocket socket, int index)

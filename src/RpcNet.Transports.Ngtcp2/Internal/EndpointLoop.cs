@@ -26,6 +26,9 @@ internal sealed unsafe partial class EndpointLoop
     // It sleeps, and someone does.
     private const int Driven = 2;
 
+    // A timer that is overdue by so many nanoseconds tells that the thread was held up.
+    private const ulong Lateness = 100_000_000;
+
     private static readonly TimeSpan ParkTimeout = TimeSpan.FromMilliseconds(500);
 
     private readonly ConcurrentQueue<Action> _commands = new();
@@ -126,9 +129,9 @@ internal sealed unsafe partial class EndpointLoop
     public void AddSocket(UdpSocket socket)
     {
         AssertOwned();
+        EpollChange(LibC.EpollAdd, socket.Fd);
         _sockets.Add(socket);
         _socketsByFd.Add(socket.Fd, socket);
-        EpollChange(LibC.EpollAdd, socket.Fd);
     }
 
     public void RemoveSocket(UdpSocket socket)
@@ -214,6 +217,11 @@ internal sealed unsafe partial class EndpointLoop
             RunCommands();
             DrainReady();
             ReceiveReady();
+            if (_timers.Earliest < Now - Lateness)
+            {
+                CatchUp();
+            }
+
             ExpireTimers();
             FlushCompletions();
 
@@ -247,11 +255,12 @@ internal sealed unsafe partial class EndpointLoop
                 return;
             }
 
-            bool forLoop;
+            var forLoop = true;
             try
             {
                 if (_parked)
                 {
+                    forLoop = false;
                     return;
                 }
 
@@ -266,11 +275,14 @@ internal sealed unsafe partial class EndpointLoop
             finally
             {
                 _turn.Exit();
+                if (forLoop)
+                {
+                    Wake();
+                }
             }
 
             if (forLoop)
             {
-                Wake();
                 return;
             }
 
@@ -285,7 +297,8 @@ internal sealed unsafe partial class EndpointLoop
 
     private void RunCommands()
     {
-        while (_commands.TryDequeue(out var command))
+        // Those that come meanwhile wait for the next turn, so that no thread that posts without end keeps it here.
+        for (var count = _commands.Count; count > 0 && _commands.TryDequeue(out var command); count--)
         {
             command();
         }

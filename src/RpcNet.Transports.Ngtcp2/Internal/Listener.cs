@@ -20,6 +20,9 @@ internal sealed class Listener : ITransportListener
         Secret = secret;
         Logger = logger;
         TicketKeys = engine.SessionTickets ? new TicketKeys(engine.SessionTicketKey ?? (() => secret)) : null;
+        EarlyTickets = engine.AcceptEarlyData && options.EarlyDataProtocols.Count > 0
+            ? new EarlyTickets(options.EarlyDataProtocols, timeProvider)
+            : null;
         _group = PortGroup.Claim(options.EndPoint, engine, logger, timeProvider);
         _shards = [.. _group.Ports.Select(port => new ListenerShard(this, port))];
         Ngtcp2Log.Listening(logger, LocalEndPoint, NativeLibraries.Version);
@@ -37,6 +40,9 @@ internal sealed class Listener : ITransportListener
     /// <summary>What session tickets are encrypted with; null when none are issued.</summary>
     public TicketKeys? TicketKeys { get; }
 
+    /// <summary>The tickets that allow early data; null takes none.</summary>
+    public EarlyTickets? EarlyTickets { get; }
+
     public IPEndPoint LocalEndPoint => _group.LocalEndPoint;
 
     public bool IsDisposed => Volatile.Read(ref _disposed) != 0;
@@ -46,6 +52,9 @@ internal sealed class Listener : ITransportListener
 
     /// <summary>Handshakes under way, as of about now.</summary>
     public int HalfOpen => _shards.Sum(static shard => shard.HalfOpen);
+
+    /// <summary>The sockets that share the address.</summary>
+    public IReadOnlyList<ListenerPort> Ports => _group.Ports;
 
     /// <summary>Packets that arrived on another thread than their connection's.</summary>
     public long HandedOn => _group.Ports.Sum(static port => port.HandedOn);

@@ -7,12 +7,16 @@ namespace RpcNet.Transports.Ngtcp2.Internal;
 /// <summary>A bound socket, its I/O thread and the routes to the connections behind it.</summary>
 internal sealed partial class ListenerPort : IPacketSink
 {
+    // What other threads hand on faster than this one takes it is lost, as in a socket that is full.
+    private const int MaxHandedOver = 1024;
+
     private readonly Dictionary<CidKey, Connection> _routes = [];
     private readonly PortGroup _group;
     private readonly int _index;
     private readonly UdpSocket _socket;
     private ListenerShard? _listener;
     private long _handedOn;
+    private int _handedOver;
 
     public ListenerPort(
         PortGroup group, int index, IPEndPoint endPoint, Ngtcp2TransportOptions engine, ILogger logger, TimeProvider timeProvider)
@@ -41,6 +45,9 @@ internal sealed partial class ListenerPort : IPacketSink
 
     /// <summary>Packets of connections of another thread that arrived here.</summary>
     public long HandedOn => Interlocked.Read(ref _handedOn);
+
+    /// <summary>Packets from other threads that wait for this one.</summary>
+    public int HandedOver => Volatile.Read(ref _handedOver);
 
     public void Start()
     {
@@ -83,12 +90,19 @@ internal sealed partial class ListenerPort : IPacketSink
     // The owner's thread looks it up once more; whoever is unknown there is unknown.
     private unsafe void HandOn(ListenerPort owner, in SockAddr local, in SockAddr remote, byte ecn, byte* data, int length)
     {
+        if (Interlocked.Increment(ref owner._handedOver) > MaxHandedOver)
+        {
+            Interlocked.Decrement(ref owner._handedOver);
+            return;
+        }
+
         Interlocked.Increment(ref _handedOn);
         var copy = ArrayPool<byte>.Shared.Rent(length);
         new ReadOnlySpan<byte>(data, length).CopyTo(copy);
         var (from, to) = (local, remote);
         owner.Loop.Post(() =>
         {
+            Interlocked.Decrement(ref owner._handedOver);
             fixed (byte* packet = copy)
             {
                 owner.OnPacket(owner._socket, in from, in to, ecn, packet, length);

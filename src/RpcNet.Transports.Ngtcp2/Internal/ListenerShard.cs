@@ -22,6 +22,8 @@ internal sealed class ListenerShard : ConnectionOwner
 
     public TicketKeys? TicketKeys => _listener.TicketKeys;
 
+    public EarlyTickets? EarlyTickets => _listener.EarlyTickets;
+
     public override ReadOnlySpan<byte> ResetKey => _listener.Secret;
 
     /// <summary>Handshakes under way.</summary>

@@ -12,6 +12,16 @@ internal readonly record struct ResumptionKey(IPEndPoint Remote, string TargetHo
     private static string Text(SslApplicationProtocol protocol) => Convert.ToHexString(protocol.Protocol.Span);
 }
 
+/// <summary>A session to resume.</summary>
+/// <param name="Session">The session in GnuTLS's form.</param>
+/// <param name="Early">What it takes to send early data; null where the server takes none or nobody asked for it.</param>
+internal sealed record ResumptionTicket(byte[] Session, EarlyParameters? Early);
+
+/// <summary>What a client remembers of a server in order to send early data (RFC 9000 section 7.4.1).</summary>
+/// <param name="TransportParams">The server's transport parameters, encoded.</param>
+/// <param name="Chain">The server's certificates in DER, leaf first, to be judged before anything is sent.</param>
+internal sealed record EarlyParameters(byte[] TransportParams, byte[][] Chain);
+
 /// <summary>
 /// What a client keeps of its connections to shorten later ones: TLS session tickets and address validation tokens
 /// (RFC 9000 section 8.1.3). Each is used once, so that an observer cannot link connections by it. Bounded; the server used
@@ -40,12 +50,12 @@ internal sealed class ResumptionCache(int capacity)
         }
     }
 
-    public void AddTicket(ResumptionKey key, byte[] ticket) => Add(key, static e => e.Tickets, ticket);
+    public void AddTicket(ResumptionKey key, ResumptionTicket ticket) => Add(key, static e => e.Tickets, ticket);
 
     public void AddToken(ResumptionKey key, byte[] token) => Add(key, static e => e.Tokens, token);
 
     /// <summary>The newest ticket and the newest token, which are forgotten here; null where there is none.</summary>
-    public (byte[]? Ticket, byte[]? Token) Take(ResumptionKey key)
+    public (ResumptionTicket? Ticket, byte[]? Token) Take(ResumptionKey key)
     {
         lock (_gate)
         {
@@ -65,7 +75,7 @@ internal sealed class ResumptionCache(int capacity)
         }
     }
 
-    private void Add(ResumptionKey key, Func<Entry, List<byte[]>> part, byte[] item)
+    private void Add<T>(ResumptionKey key, Func<Entry, List<T>> part, T item)
     {
         lock (_gate)
         {
@@ -105,7 +115,8 @@ internal sealed class ResumptionCache(int capacity)
         _byUse.Remove(node);
     }
 
-    private static byte[]? TakeLast(List<byte[]> items)
+    private static T? TakeLast<T>(List<T> items)
+        where T : class
     {
         if (items.Count == 0)
         {
@@ -119,7 +130,7 @@ internal sealed class ResumptionCache(int capacity)
 
     private sealed record Entry(ResumptionKey Key)
     {
-        public List<byte[]> Tickets { get; } = [];
+        public List<ResumptionTicket> Tickets { get; } = [];
 
         public List<byte[]> Tokens { get; } = [];
     }

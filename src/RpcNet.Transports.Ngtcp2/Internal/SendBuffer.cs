@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using RpcNet.Transports.Ngtcp2.Internal.Native;
 
 namespace RpcNet.Transports.Ngtcp2.Internal;
@@ -100,6 +101,15 @@ internal unsafe struct SendBuffer
                 _sendingPosition = 0;
             }
         }
+    }
+
+    /// <summary>Everything counts as unsent again; nothing may have been acknowledged.</summary>
+    public void Rewind()
+    {
+        Debug.Assert(Acknowledged == 0, "what the peer has is not sent again");
+        Sent = 0;
+        _sending = _first;
+        _sendingPosition = 0;
     }
 
     public void Acknowledge(long count, ChunkPool pool)

@@ -233,6 +233,40 @@ internal sealed partial class Stream
         FailWriting(new TransportException(TransportError.StreamAborted, $"The peer stopped the stream with code {code}.", code));
     }
 
+    /// <summary>
+    /// Begins anew what went out as early data that the server did not take: libngtcp2 has just opened the stream again, and
+    /// knows nothing of it. Loop's thread.
+    /// </summary>
+    public void Restart(nint native)
+    {
+        bool send, writeEnded, readEnded;
+        ForgetInFlight();
+        lock (_gate)
+        {
+            _send.Rewind();
+            _finSent = _finSentWithData = false;
+            send = MaySend;
+            writeEnded = _writeEnd is not null;
+            readEnded = _readEnd is not null;
+        }
+
+        var code = (ulong)_connection.Options.DefaultStreamErrorCode;
+        if (writeEnded)
+        {
+            _ = NgApi.ShutdownStreamWrite(native, 0, Id, code);
+        }
+
+        if (readEnded)
+        {
+            _ = NgApi.ShutdownStreamRead(native, 0, Id, code);
+        }
+
+        if (send)
+        {
+            _connection.QueueSend(this);
+        }
+    }
+
     /// <summary>Frees what was not acknowledged. Loop's thread, once libngtcp2 does not know the stream any more.</summary>
     public void ReleaseSendBuffer()
     {

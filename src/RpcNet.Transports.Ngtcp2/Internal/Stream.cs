@@ -67,7 +67,7 @@ internal sealed partial class Stream : ITransportStream, ICompletion
 
     public ValueTask DisposeAsync()
     {
-        TransportException? abortedWrite = null;
+        bool unfinished;
         lock (_gate)
         {
             if (_disposed)
@@ -82,13 +82,10 @@ internal sealed partial class Stream : ITransportStream, ICompletion
         AbortRead(code);
         lock (_gate)
         {
-            if (CanWrite && !_finRequested)
-            {
-                abortedWrite = Failures.Disposed("The stream");
-            }
+            unfinished = CanWrite && !_finRequested;
         }
 
-        if (abortedWrite is not null)
+        if (unfinished)
         {
             AbortWrite(code);
         }

@@ -12,7 +12,7 @@ namespace RpcNet.Transports.Ngtcp2.Internal;
 /// The GnuTLS session of one connection. Freed after the connection in libngtcp2, together with the reference through
 /// which the crypto library finds that connection.
 /// </summary>
-internal sealed unsafe class TlsSession
+internal sealed unsafe partial class TlsSession
 {
     // More than a ticket with a long chain of certificates takes; a larger one is not kept.
     private const int MaxTicket = 32 << 10;
@@ -20,7 +20,7 @@ internal sealed unsafe class TlsSession
     private readonly Reference* _reference;
     private readonly TlsServerOptions? _server;
     private readonly TicketKeys? _ticketKeys;
-    private readonly Action<byte[]>? _ticketReceived;
+    private readonly Action<ReceivedTicket>? _ticketReceived;
     private TlsCredentials? _credentials;
     private bool _referenced;
     private nint _session;
@@ -32,7 +32,7 @@ internal sealed unsafe class TlsSession
         public nint Owner;
     }
 
-    private TlsSession(uint flags, TlsServerOptions? server, TicketKeys? ticketKeys, Action<byte[]>? ticketReceived)
+    private TlsSession(uint flags, TlsServerOptions? server, TicketKeys? ticketKeys, Action<ReceivedTicket>? ticketReceived)
     {
         _server = server;
         _ticketKeys = ticketKeys;
@@ -57,12 +57,19 @@ internal sealed unsafe class TlsSession
 
     /// <param name="options">The listener's options.</param>
     /// <param name="ticketKeys">What tickets are encrypted with; null issues none and resumes nothing.</param>
-    public static TlsSession CreateServer(TransportListenerOptions options, TicketKeys? ticketKeys)
+    /// <param name="earlyTickets">The tickets that allow early data; null takes none.</param>
+    public static TlsSession CreateServer(TransportListenerOptions options, TicketKeys? ticketKeys, EarlyTickets? earlyTickets)
     {
         // Tickets go out once the client is accepted, not before.
-        var result = new TlsSession(GnuTls.FlagServer | GnuTls.FlagNoAutoSendTicket, options.Tls, ticketKeys, ticketReceived: null);
+        var flags = GnuTls.FlagServer | GnuTls.FlagNoAutoSendTicket | (earlyTickets is null ? 0 : GnuTls.FlagEnableEarlyData);
+        var result = new TlsSession(flags, options.Tls, ticketKeys, ticketReceived: null);
         try
         {
+            if (earlyTickets is not null)
+            {
+                result.AcceptEarlyData(earlyTickets);
+            }
+
             result.Configure(options.ApplicationProtocols, GnuTls.AlpnMandatory);
             GnuTls.CertificateServerSetRequest(result._session, options.Tls.ClientCertificates switch
             {
@@ -85,12 +92,15 @@ internal sealed unsafe class TlsSession
     /// <param name="targetHost">The name to ask for.</param>
     /// <param name="identity">The client's certificate, or null.</param>
     /// <param name="ticket">An earlier session to resume, or null.</param>
+    /// <param name="earlyData">Whether to offer early data with the ticket, which must allow it.</param>
     /// <param name="ticketReceived">Takes each ticket of the server; null wants none. Called on the loop's thread.</param>
     public static TlsSession CreateClient(
-        TransportConnectOptions options, string targetHost, TlsIdentity? identity, byte[]? ticket, Action<byte[]>? ticketReceived)
+        TransportConnectOptions options, string targetHost, TlsIdentity? identity, byte[]? ticket, bool earlyData,
+        Action<ReceivedTicket>? ticketReceived)
     {
-        var result = new TlsSession(
-            GnuTls.FlagClient | GnuTls.FlagForceClientCertificate | GnuTls.FlagKeyShareTop, server: null, ticketKeys: null, ticketReceived);
+        var flags = GnuTls.FlagClient | GnuTls.FlagForceClientCertificate | GnuTls.FlagKeyShareTop
+            | (earlyData ? GnuTls.FlagEnableEarlyData : 0);
+        var result = new TlsSession(flags, server: null, ticketKeys: null, ticketReceived);
         try
         {
             result.Configure(options.ApplicationProtocols, GnuTls.AlpnMandatory);
@@ -106,7 +116,7 @@ internal sealed unsafe class TlsSession
             }
 
             TlsCredentials.Check(NgCrypto.ConfigureClientSession(result._session), "configure the session");
-            result.PrepareResumption(ticket);
+            result.PrepareResumption(ticket, options.EarlyData);
             return result;
         }
         catch
@@ -163,6 +173,7 @@ internal sealed unsafe class TlsSession
 
         GnuTls.Deinit(_session);
         _session = 0;
+        _offer = null;
         GCHandle.FromIntPtr(_reference->Owner).Free();
         NativeMemory.Free(_reference);
         if (_referenced)
@@ -218,11 +229,11 @@ internal sealed unsafe class TlsSession
         return _ticketKeys is null ? 0 : EnableTickets(identity);
     }
 
-    private void PrepareResumption(byte[]? ticket)
+    private void PrepareResumption(byte[]? ticket, bool earlyData)
     {
         if (_ticketReceived is not null)
         {
-            GnuTls.SetHandshakeHook(_session, GnuTls.HandshakeNewSessionTicket, GnuTls.HookPost, &OnTicket);
+            GnuTls.SetHandshakeHook(_session, GnuTls.HandshakeNewSessionTicket, earlyData ? GnuTls.HookBoth : GnuTls.HookPost, &OnTicket);
         }
 
         fixed (byte* data = ticket)
@@ -255,7 +266,7 @@ internal sealed unsafe class TlsSession
         nuint length = MaxTicket;
         if (GnuTls.SessionGetData(_session, data, &length) == 0)
         {
-            _ticketReceived!(new ReadOnlySpan<byte>(data, (int)length).ToArray());
+            _ticketReceived!(new ReceivedTicket(new ReadOnlySpan<byte>(data, (int)length).ToArray(), _ticketAllowsEarlyData));
         }
     }
 
@@ -280,7 +291,18 @@ internal sealed unsafe class TlsSession
     {
         try
         {
-            Of(session).TakeTicket();
+            // Before it is taken in the message is whole; after that GnuTLS has a session to give.
+            if (when == GnuTls.HookPre)
+            {
+                Of(session)._ticketAllowsEarlyData =
+                    NewSessionTicket.TryRead(new ReadOnlySpan<byte>(message->Data, (int)message->Size), out var ticket)
+                    && ticket.AllowsEarlyData;
+            }
+            else
+            {
+                Of(session).TakeTicket();
+            }
+
             return 0;
         }
 #pragma warning disable CA1031 // No exception may leave for native frames.
@@ -314,3 +336,8 @@ internal sealed unsafe class TlsSession
         }
     }
 }
+
+/// <summary>A ticket as a client has it of a server.</summary>
+/// <param name="Session">The session in GnuTLS's form.</param>
+/// <param name="AllowsEarlyData">Whether the server would take early data with it.</param>
+internal readonly record struct ReceivedTicket(byte[] Session, bool AllowsEarlyData);

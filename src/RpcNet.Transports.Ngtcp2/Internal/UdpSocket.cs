@@ -24,7 +24,6 @@ internal sealed unsafe class UdpSocket : IDisposable
     public const int FullWait = 2_000_000;
 
     private readonly SockAddr _local;
-    private bool _segmentation;
     private int _fd;
 
     private UdpSocket(int fd, in SockAddr local, bool connected, bool wildcard, IPacketSink sink, bool segmentation)
@@ -34,7 +33,7 @@ internal sealed unsafe class UdpSocket : IDisposable
         IsConnected = connected;
         IsWildcard = wildcard;
         Sink = sink;
-        _segmentation = segmentation;
+        Segmentation = segmentation;
     }
 
     public int Fd => _fd;
@@ -47,6 +46,9 @@ internal sealed unsafe class UdpSocket : IDisposable
     public bool IsWildcard { get; }
 
     public IPacketSink Sink { get; }
+
+    /// <summary>Whether one call may carry many packets.</summary>
+    public bool Segmentation { get; private set; }
 
     /// <summary>
     /// Sends that the kernel did not take within <see cref="FullWait"/> because its buffers were full; QUIC repairs the loss
@@ -124,29 +126,27 @@ internal sealed unsafe class UdpSocket : IDisposable
     /// <returns>0, or the error number of a failure that the connection should know.</returns>
     public int Send(byte* data, int length, int segment, byte ecn, SockAddr* remote, SockAddr* source)
     {
-        if (length > segment && !_segmentation)
+        if (length <= segment)
         {
-            for (var offset = 0; offset < length; offset += segment)
-            {
-                var error = SendOne(data + offset, Math.Min(segment, length - offset), 0, ecn, remote, source);
-                if (error != 0)
-                {
-                    return error;
-                }
-            }
-
-            return 0;
+            var error = SendOne(data, length, 0, ecn, remote, source);
+            return error is LibC.ErrNo_MsgSize ? 0 : error;
         }
 
-        var result = SendOne(data, length, length > segment ? segment : 0, ecn, remote, source);
-        if (length > segment && result is LibC.ErrNo_Io or LibC.ErrNo_Invalid)
+        if (!Segmentation)
         {
-            // A device without checksum offload, or a kernel without UDP_SEGMENT.
-            _segmentation = false;
-            return Send(data, length, segment, ecn, remote, source);
+            return SendEach(data, length, segment, ecn, remote, source, out _);
         }
 
-        return result is LibC.ErrNo_MsgSize ? 0 : result;
+        var result = SendOne(data, length, segment, ecn, remote, source);
+        if (result is LibC.ErrNo_Io or LibC.ErrNo_Invalid or LibC.ErrNo_MsgSize)
+        {
+            // A probe of the path that is larger than what the device takes, or else a device without checksum offload, or a
+            // kernel without UDP_SEGMENT.
+            result = SendEach(data, length, segment, ecn, remote, source, out var tooLarge);
+            Segmentation = tooLarge;
+        }
+
+        return result;
     }
 
     public void Dispose()
@@ -156,6 +156,25 @@ internal sealed unsafe class UdpSocket : IDisposable
             LibC.Close(_fd);
             _fd = -1;
         }
+    }
+
+    private int SendEach(byte* data, int length, int segment, byte ecn, SockAddr* remote, SockAddr* source, out bool tooLarge)
+    {
+        tooLarge = false;
+        for (var offset = 0; offset < length; offset += segment)
+        {
+            var error = SendOne(data + offset, Math.Min(segment, length - offset), 0, ecn, remote, source);
+            if (error == LibC.ErrNo_MsgSize)
+            {
+                tooLarge = true;
+            }
+            else if (error != 0)
+            {
+                return error;
+            }
+        }
+
+        return 0;
     }
 
     private int SendOne(byte* data, int length, int segment, byte ecn, SockAddr* remote, SockAddr* source)

@@ -36,6 +36,8 @@ public sealed class ContractAnalyzerTests
         { "ValueTask Ä();", "RPCNET008" },
         { "ValueTask A(IAsyncEnumerable<int> a, IAsyncEnumerable<int> b);", "RPCNET009" },
         { "[RpcMethod(TimeoutMilliseconds = -1)] ValueTask A();", "RPCNET017" },
+        { "[RpcMethod(Replayable = true)] ValueTask A();", "RPCNET019" },
+        { "[RpcMethod(Idempotent = true, Replayable = true)] IAsyncEnumerable<int> A();", "RPCNET019" },
         { "[RpcMethod] ValueTask A() => default;", "RPCNET012" },
         { "ValueTask ServiceClient();", "RPCNET015" },
         { "ValueTask<object> A();", "RPCNET016" },

@@ -23,7 +23,7 @@ public interface IEverything
 
     Task<string?> MaybeAsync(string? text = null, CancellationToken cancellationToken = default);
 
-    [RpcMethod(Name = "Plus", Idempotent = true, TimeoutMilliseconds = 1500)]
+    [RpcMethod(Name = "Plus", Idempotent = true, Replayable = true, TimeoutMilliseconds = 1500)]
     ValueTask<int> AddAsync(int a, int b = 7, Tone tone = Tone.Loud, CancellationToken cancellationToken = default);
 
     ValueTask<List<int>> ManyAsync(

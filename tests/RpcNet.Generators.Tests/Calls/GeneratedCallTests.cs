@@ -107,7 +107,9 @@ public sealed class GeneratedCallTests
         Assert.Equal("tests.v1.Everything/Plus", plus.FullName);
         Assert.True(plus.Idempotent);
         Assert.Equal(TimeSpan.FromMilliseconds(1500), plus.Timeout);
+        Assert.True(plus.Replayable);
         Assert.False(EverythingContract.OneMethod.Idempotent);
+        Assert.False(EverythingContract.OneMethod.Replayable);
         Assert.Null(EverythingContract.OneMethod.Timeout);
     }
 

@@ -17,8 +17,9 @@ public sealed class ClusterTests
     [Fact(Timeout = 60_000)]
     public async Task Members_SeeEachOtherAndTheWorker_AndALeaveIsNoFailure()
     {
-        // A suspicion takes four probe intervals at least: a thread pool that other tests keep busy fails nobody here.
-        (string, string) patience = ("RpcNet:Cluster:ProbeInterval", "00:00:05");
+        // A suspicion takes four probe intervals at least, longer than the test may: a thread pool that other tests keep busy fails
+        // nobody here.
+        (string, string) patience = ("RpcNet:Cluster:ProbeInterval", "00:00:15");
         (string, string) goodbye = ("RpcNet:Cluster:LeaveTimeout", "00:00:30");
         await using var director = await StartAsync("director", patience);
         var membership = director.Services.GetRequiredService<IClusterMembership>();

@@ -163,6 +163,32 @@ public sealed class ServingTests
     }
 
     [Fact(Timeout = 60_000)]
+    public async Task EarlyData_EngineThatCannotSendIt_IsAnErrorAtStart()
+    {
+        var e = await Assert.ThrowsAsync<RpcNetStartupException>(() => RpcTestHost.StartAsync(
+            builder => builder.Services.AddRpcClient<IGreeter>(o =>
+            {
+                o.Address = "127.0.0.1:7000";
+                o.EarlyData = true;
+            }),
+            cancellationToken: TestContext.Current.CancellationToken));
+        Assert.Contains("RpcNet:Clients:IGreeter:EarlyData = 'True': the engine in use, ", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task EarlyData_WithoutTickets_IsAnErrorAtStart()
+    {
+        var e = await Assert.ThrowsAsync<RpcNetStartupException>(() => RpcTestHost.StartAsync(
+            builder => builder.Services.AddRpcNet(),
+            new RpcTestHostOptions
+            {
+                Settings = { ["RpcNet:Transport:Ngtcp2:AcceptEarlyData"] = "true", ["RpcNet:Transport:Ngtcp2:SessionTickets"] = "false" },
+            },
+            TestContext.Current.CancellationToken));
+        Assert.Contains("RpcNet:Transport:Ngtcp2:AcceptEarlyData = 'True': needs RpcNet:Transport:Ngtcp2:SessionTickets = 'True'", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact(Timeout = 60_000)]
     public async Task Services_WithoutAListener_IsAnError()
     {
         var e = await Assert.ThrowsAsync<RpcNetStartupException>(() => RpcTestHost.StartAsync(

@@ -55,6 +55,7 @@ internal static class Instruments
         new("rpcnet.server.lanes", "UpDownCounter", "{lane}"),
         new("rpcnet.server.lane.queue.size", "UpDownCounter", "By"),
         new("rpcnet.server.refused_calls", "Counter", "{call}", "rpc.response.status_code"),
+        new("rpcnet.server.early_calls", "Counter", "{call}", "rpcnet.early_call.outcome"),
         new("rpcnet.compression.savings", "Counter", "By"),
         new("rpcnet.cluster.members", "UpDownCounter", "{member}", "rpcnet.node", "rpcnet.state"),
         new("rpcnet.cluster.phi", "Gauge", "1", "rpcnet.node", "rpcnet.peer"),

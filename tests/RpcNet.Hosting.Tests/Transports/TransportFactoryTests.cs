@@ -59,6 +59,7 @@ public sealed class TransportFactoryTests
             IoThreads = 3,
             BusyPoll = TimeSpan.Zero,
             SessionTickets = false,
+            AcceptEarlyData = true,
             KeyUpdateBytes = 1 << 20,
         };
 

@@ -50,6 +50,15 @@ public abstract partial class TransportConformance
     }
 
     [Fact]
+    public async Task Connect_WithoutEarlyData_HandshakeIsCompleteWhenTheConnectionIsHandedOut()
+    {
+        var pair = await ConnectPairAsync(new Settings());
+
+        Assert.True(pair.Client.HandshakeCompleted.IsCompletedSuccessfully);
+        Assert.True(pair.Server.HandshakeCompleted.IsCompletedSuccessfully);
+    }
+
+    [Fact]
     public async Task Connect_UnknownHost_HostNotFound() =>
         await ExpectAsync(TransportError.HostNotFound, () => ConnectAsync(new DnsEndPoint("no-such-host.invalid", 4433)));
 

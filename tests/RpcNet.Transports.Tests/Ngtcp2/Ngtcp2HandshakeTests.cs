@@ -47,6 +47,51 @@ public sealed class Ngtcp2HandshakeTests
         await Ngtcp2PacketTests.EchoAsync(client, server);
     }
 
+    // The server goes while it judges the client, which has all keys by then, and comes back without a memory of it.
+    [Fact]
+    public async Task Handshake_ServerRestartedInItsMidst_IsBegunAgain()
+    {
+        var engine = new Ngtcp2TransportOptions { SecretKey = Enumerable.Range(0, 32).Select(i => (byte)i).ToArray() };
+        using var judging = new SemaphoreSlim(0);
+        using var release = new ManualResetEventSlim();
+        var first = await Ngtcp2Pair.StartAsync(
+            Listen(s_limit, validate: _ =>
+            {
+                judging.Release();
+                release.Wait(s_limit);
+                return null;
+            }),
+            engine);
+        var address = first.Listener.LocalEndPoint;
+        await using var path = new Conformance.ProxiedPath(address);
+        var options = Ngtcp2Pair.ConnectOptions(path.EndPoint, TestCertificates.Shared.Client);
+
+        // Nothing but the reset has it begin again within the test's time.
+        var connecting = new Ngtcp2Transport().ConnectAsync(new TransportConnectOptions
+        {
+            ApplicationProtocols = options.ApplicationProtocols,
+            EndPoint = options.EndPoint,
+            Tls = options.Tls,
+            HandshakeTimeout = TimeSpan.FromMinutes(2),
+            IdleTimeout = TimeSpan.FromMinutes(2),
+            KeepAliveInterval = TimeSpan.FromMilliseconds(100),
+        }).AsTask();
+        Assert.True(await judging.WaitAsync(s_limit));
+        path.Cut();
+        await first.DisposeAsync();
+        release.Set();
+
+        await using var second = await Ngtcp2Pair.StartAsync(
+            Ngtcp2Pair.ListenerOptions(address, ClientCertificateMode.Required), engine);
+        var accepting = second.Listener.AcceptAsync();
+        path.Restore();
+
+        await using var client = await connecting.WaitAsync(s_limit);
+        await using var server = await accepting.AsTask().WaitAsync(s_limit);
+        Assert.NotNull(server.RemoteCertificate);
+        await Ngtcp2PacketTests.EchoAsync(client, server);
+    }
+
     // A chain of certificates that takes more datagrams than the client's first one allows.
     [Fact]
     public async Task Handshake_AddressUnproven_ServerSendsAtMostThreeTimesWhatItReceived()
@@ -76,7 +121,7 @@ public sealed class Ngtcp2HandshakeTests
         Assert.True(answers >= 3, $"only {answers} answers: the limit was never reached");
     }
 
-    private static TransportListenerOptions Listen(TimeSpan handshakeTimeout) => new()
+    private static TransportListenerOptions Listen(TimeSpan handshakeTimeout, PeerCertificateValidator? validate = null) => new()
     {
         ApplicationProtocols = [Ngtcp2Pair.Protocol],
         EndPoint = new IPEndPoint(IPAddress.Loopback, 0),
@@ -84,7 +129,8 @@ public sealed class Ngtcp2HandshakeTests
         Tls = new TlsServerOptions
         {
             SelectIdentity = _ => TestCertificates.Shared.Server,
-            ClientCertificates = ClientCertificateMode.None,
+            ClientCertificates = validate is null ? ClientCertificateMode.None : ClientCertificateMode.Required,
+            ValidateClient = validate,
         },
     };
 }

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using RpcNet.Testing.FaultProxy;
 using RpcNet.Transports.Ngtcp2;
 
 namespace RpcNet.Transports.Tests.Ngtcp2;
@@ -166,6 +167,25 @@ public sealed class Ngtcp2PacketTests
         Assert.Equal(TransportError.ConnectionAborted, closed.Error);
         Assert.Null(closed.ApplicationErrorCode);
         await first.DisposeAsync();
+    }
+
+    // RFC 9000 section 10.2.1: who has closed answers late packets with its close. The path's length makes that period seconds.
+    [Fact]
+    public async Task Close_ItsPacketIsLost_IsRepeatedToAPeerThatGoesOn()
+    {
+        await using var pair = await Ngtcp2Pair.StartAsync();
+        await using var proxy = new UdpFaultProxy(pair.Listener.LocalEndPoint);
+        proxy.SetFaults(new UdpFaults { Delay = TimeSpan.FromMilliseconds(200) });
+        var (client, server) = await pair.ConnectAsync(Ngtcp2Pair.ConnectOptions(proxy.EndPoint)).WaitAsync(s_limit);
+        await using var stream = await server.OpenStreamAsync(TransportStreamDirection.Unidirectional);
+        proxy.ToTarget = new UdpFaults { Blackhole = true };
+        await client.CloseAsync(77);
+        proxy.ToTarget = new UdpFaults { Delay = TimeSpan.FromMilliseconds(200) };
+
+        await stream.WriteAsync(new byte[100], endStream: false);
+
+        var closed = await server.Closed.WaitAsync(s_limit);
+        Assert.Equal((TransportError.ConnectionAborted, 77L), (closed.Error, closed.ApplicationErrorCode));
     }
 
     internal static async Task EchoAsync(ITransportConnection client, ITransportConnection server)

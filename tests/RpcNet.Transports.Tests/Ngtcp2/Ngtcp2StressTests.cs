@@ -33,6 +33,82 @@ public sealed class Ngtcp2StressTests
         await serving.WaitAsync(s_limit);
     }
 
+    [Fact]
+    public async Task Streams_BlockedByTheConnectionsWindow_ArePutAsideOnceAndHoldNoEndUp()
+    {
+        const int Window = 64 << 10;
+        var options = Ngtcp2Pair.ListenerOptions();
+        await using var pair = await Ngtcp2Pair.StartAsync(new TransportListenerOptions
+        {
+            ApplicationProtocols = options.ApplicationProtocols,
+            EndPoint = options.EndPoint,
+            Tls = options.Tls,
+            StreamReceiveWindow = Window,
+            ConnectionReceiveWindow = Window,
+        });
+        var (client, server) = await pair.ConnectAsync().WaitAsync(s_limit);
+        var native = (RpcNet.Transports.Ngtcp2.Internal.Connection)client;
+        using var limit = new CancellationTokenSource(s_limit);
+        await using var full = await client.OpenStreamAsync(TransportStreamDirection.Unidirectional);
+        await full.WriteAsync(new byte[Window + 1], endStream: false);
+        await UntilPutAsideAsync(1);
+        await using var blocked = await client.OpenStreamAsync(TransportStreamDirection.Unidirectional);
+        for (var i = 0; i < 300; i++)
+        {
+            await blocked.WriteAsync(new byte[1], endStream: false);
+            Assert.InRange(await OnLoopAsync(native, c => c.StreamsPutAside), 0, 2);
+        }
+
+        await UntilPutAsideAsync(2);
+
+        // The end of a stream needs no room.
+        await using var empty = await client.OpenStreamAsync(TransportStreamDirection.Unidirectional);
+        await empty.WriteAsync(default, endStream: true);
+        var accepted = new Dictionary<long, ITransportStream>();
+        Assert.Equal(0, await (await AcceptAsync(empty.Id)).ReadAsync(new byte[1], limit.Token));
+
+        // Bytes go on once the reader makes room.
+        await ReadAsync(await AcceptAsync(full.Id), Window + 1);
+        await ReadAsync(await AcceptAsync(blocked.Id), 300);
+
+        async Task UntilPutAsideAsync(int count)
+        {
+            while (await OnLoopAsync(native, c => c.StreamsPutAside) != count)
+            {
+                limit.Token.ThrowIfCancellationRequested();
+            }
+        }
+
+        async Task<ITransportStream> AcceptAsync(long id)
+        {
+            while (!accepted.ContainsKey(id))
+            {
+                var stream = await server.AcceptStreamAsync(limit.Token);
+                accepted.Add(stream.Id, stream);
+            }
+
+            return accepted[id];
+        }
+
+        async Task ReadAsync(ITransportStream stream, int bytes)
+        {
+            while (bytes > 0)
+            {
+                var read = await stream.ReadAsync(new byte[bytes], limit.Token);
+                Assert.NotEqual(0, read);
+                bytes -= read;
+            }
+        }
+    }
+
+    private static Task<T> OnLoopAsync<T>(
+        RpcNet.Transports.Ngtcp2.Internal.Connection connection, Func<RpcNet.Transports.Ngtcp2.Internal.Connection, T> question)
+    {
+        var answer = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
+        connection.Loop.Post(() => answer.SetResult(question(connection)));
+        return answer.Task.WaitAsync(s_limit);
+    }
+
     private static async Task ServeAsync(ITransportConnection connection)
     {
         var streams = new List<Task>();

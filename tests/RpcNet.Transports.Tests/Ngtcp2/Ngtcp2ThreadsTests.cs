@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using RpcNet.Testing.FaultProxy;
 using RpcNet.Transports.Ngtcp2;
 using RpcNet.Transports.Ngtcp2.Internal;
@@ -55,6 +56,58 @@ public sealed class Ngtcp2ThreadsTests
         }
 
         Assert.False(server.Closed.IsCompleted);
+    }
+
+    [Fact]
+    public async Task Packets_ForAThreadThatIsBusy_WaitInBoundedNumber()
+    {
+        await using var pair = await Ngtcp2Pair.StartAsync(engine: s_four);
+        var (_, server) = await pair.ConnectAsync().WaitAsync(s_limit);
+        var loop = ((Connection)server).Loop;
+        var ports = ((Listener)pair.Listener).Ports;
+        var busy = Array.FindIndex([.. ports], port => port.Loop == loop);
+        using var release = new ManualResetEventSlim();
+        loop.Post(() => release.Wait(s_limit));
+        try
+        {
+            // A short header whose id names the busy thread. Some fall on that thread's own socket.
+            var packet = new byte[100];
+            packet[0] = 0x40;
+            packet[1] = (byte)busy;
+            var sockets = Enumerable.Range(0, 16).Select(_ => Client(pair.Listener.LocalEndPoint)).ToArray();
+            for (var i = 0; i < 1000; i++)
+            {
+                foreach (var socket in sockets)
+                {
+                    await socket.SendAsync(packet);
+                }
+
+                Assert.InRange(ports[busy].HandedOver, 0, 1025);
+            }
+
+            Assert.True(ports[busy].HandedOver > 0, "nothing fell on another thread");
+            foreach (var socket in sockets)
+            {
+                socket.Dispose();
+            }
+        }
+        finally
+        {
+            release.Set();
+        }
+
+        using var limit = new CancellationTokenSource(s_limit);
+        while (ports[busy].HandedOver != 0)
+        {
+            await Task.Delay(1, limit.Token);
+        }
+
+        static UdpClient Client(IPEndPoint target)
+        {
+            var client = new UdpClient();
+            client.Connect(target);
+            return client;
+        }
     }
 
     [Fact]

@@ -9,17 +9,17 @@ public sealed class ResumptionCacheTests
     public void Take_EachItem_IsGivenOnceNewestFirst()
     {
         var cache = new ResumptionCache(2);
-        cache.AddTicket(Key(1), [1]);
-        cache.AddTicket(Key(1), [2]);
+        cache.AddTicket(Key(1), new ResumptionTicket([1], Early: null));
+        cache.AddTicket(Key(1), new ResumptionTicket([2], Early: null));
         cache.AddToken(Key(1), [9]);
 
         var first = cache.Take(Key(1));
         var second = cache.Take(Key(1));
         var third = cache.Take(Key(1));
 
-        Assert.Equal([2], first.Ticket!);
+        Assert.Equal([2], first.Ticket!.Session);
         Assert.Equal([9], first.Token!);
-        Assert.Equal([1], second.Ticket!);
+        Assert.Equal([1], second.Ticket!.Session);
         Assert.Null(second.Token);
         Assert.Null(third.Ticket);
         Assert.Equal(0, cache.Count);
@@ -29,10 +29,10 @@ public sealed class ResumptionCacheTests
     public void Add_PastTheBound_ForgetsTheServerUsedLongestAgo()
     {
         var cache = new ResumptionCache(2);
-        cache.AddTicket(Key(1), [1]);
-        cache.AddTicket(Key(2), [2]);
+        cache.AddTicket(Key(1), new ResumptionTicket([1], Early: null));
+        cache.AddTicket(Key(2), new ResumptionTicket([2], Early: null));
         cache.AddToken(Key(1), [1]);
-        cache.AddTicket(Key(3), [3]);
+        cache.AddTicket(Key(3), new ResumptionTicket([3], Early: null));
 
         Assert.Equal(2, cache.Count);
         Assert.Null(cache.Take(Key(2)).Ticket);
@@ -46,10 +46,10 @@ public sealed class ResumptionCacheTests
         var cache = new ResumptionCache(1);
         for (byte i = 0; i < 10; i++)
         {
-            cache.AddTicket(Key(1), [i]);
+            cache.AddTicket(Key(1), new ResumptionTicket([i], Early: null));
         }
 
-        Assert.Equal([9, 8, 7, 6], Enumerable.Range(0, 4).Select(_ => cache.Take(Key(1)).Ticket![0]));
+        Assert.Equal([9, 8, 7, 6], Enumerable.Range(0, 4).Select(_ => cache.Take(Key(1)).Ticket!.Session[0]));
         Assert.Null(cache.Take(Key(1)).Ticket);
     }
 
@@ -57,7 +57,7 @@ public sealed class ResumptionCacheTests
     public void Add_CapacityZero_KeepsNothing()
     {
         var cache = new ResumptionCache(0);
-        cache.AddTicket(Key(1), [1]);
+        cache.AddTicket(Key(1), new ResumptionTicket([1], Early: null));
 
         Assert.False(cache.IsEnabled);
         Assert.Null(cache.Take(Key(1)).Ticket);

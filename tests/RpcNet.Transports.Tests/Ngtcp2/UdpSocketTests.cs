@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using RpcNet.Transports.Ngtcp2;
 using RpcNet.Transports.Ngtcp2.Internal;
@@ -58,6 +60,78 @@ public sealed unsafe partial class UdpSocketTests
         Close(peer);
     }
 
+    // A device with a small MTU exists in a network namespace of one thread alone.
+    [Fact]
+    public void Send_FirstOfTheSegmentsIsLargerThanTheDevice_OthersArriveAndSegmentationStays()
+    {
+        Assert.SkipUnless(Ngtcp2Transport.IsSupported, Ngtcp2Transport.UnsupportedReason ?? "");
+        string? skipped = null;
+        Exception? failure = null;
+        var thread = new Thread(() =>
+        {
+            try
+            {
+                skipped = SmallLoopback(mtu: 1400);
+                if (skipped is null)
+                {
+                    SendBehindAProbe();
+                }
+            }
+            catch (Exception e)
+            {
+                failure = e;
+            }
+        });
+        thread.Start();
+        thread.Join();
+        Assert.SkipWhen(skipped is not null, skipped ?? "");
+        if (failure is not null)
+        {
+            throw new InvalidOperationException(failure.Message, failure);
+        }
+    }
+
+    private static void SendBehindAProbe()
+    {
+        using var receiver = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp) { ReceiveTimeout = 10_000 };
+        receiver.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        using var sender = UdpSocket.Connect((IPEndPoint)receiver.LocalEndPoint!, new NoSink(), new Ngtcp2TransportOptions());
+        var data = new byte[2904];
+        var buffer = new byte[4000];
+        fixed (byte* bytes = data)
+        {
+            // A probe of the path, a packet of the size in use behind it.
+            Assert.Equal(0, sender.Send(bytes, 1452 + 1200, 1452, 0, null, null));
+            Assert.Equal(1200, receiver.Receive(buffer));
+            Assert.True(sender.Segmentation);
+
+            Assert.Equal(0, sender.Send(bytes, 2400, 1200, 0, null, null));
+            Assert.Equal(1200, receiver.Receive(buffer));
+            Assert.Equal(1200, receiver.Receive(buffer));
+            Assert.True(sender.Segmentation);
+        }
+    }
+
+    private static string? SmallLoopback(int mtu)
+    {
+        const int NewNetwork = 0x40000000;
+        const nuint SetMtu = 0x8922, SetFlags = 0x8914;
+        if (Unshare(NewNetwork) != 0)
+        {
+            return "a network namespace needs privileges";
+        }
+
+        using var any = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+        var request = stackalloc byte[40];
+        new Span<byte>(request, 40).Clear();
+        "lo"u8.CopyTo(new Span<byte>(request, 16));
+        *(int*)(request + 16) = mtu;
+        Assert.Equal(0, IoControl((int)any.Handle, SetMtu, request));
+        *(int*)(request + 16) = 1; // IFF_UP
+        Assert.Equal(0, IoControl((int)any.Handle, SetFlags, request));
+        return null;
+    }
+
     private static int Send(UdpSocket socket)
     {
         fixed (byte* data = s_packet)
@@ -78,6 +152,12 @@ public sealed unsafe partial class UdpSocketTests
 
     [LibraryImport("libc", EntryPoint = "socketpair")]
     private static partial int SocketPair(int family, int type, int protocol, int* fds);
+
+    [LibraryImport("libc", EntryPoint = "unshare")]
+    private static partial int Unshare(int flags);
+
+    [LibraryImport("libc", EntryPoint = "ioctl")]
+    private static partial int IoControl(int fd, nuint request, void* argument);
 
     [LibraryImport("libc", EntryPoint = "fcntl")]
     private static partial int Control(int fd, int command, int value);

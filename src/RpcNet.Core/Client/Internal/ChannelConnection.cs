@@ -19,6 +19,7 @@ internal sealed partial class ChannelConnection(
     private readonly CancellationTokenSource _disposing = new();
     private volatile ClientConnection? _ready;
     private Task<ClientConnection>? _connecting;
+    private TaskCompletionSource<ClientConnection?>? _early;
     private RpcFaultException? _lastFailure;
     private long _retryAt;
     private long _readySince;
@@ -73,6 +74,21 @@ internal sealed partial class ChannelConnection(
                 // The loop waits for the next attempt.
             }
         }
+    }
+
+    /// <summary>
+    /// Gives the connection that is being made, if it takes early data and its handshake is not complete; null where there is
+    /// none. Connects if need be.
+    /// </summary>
+    public async ValueTask<ClientConnection?> GetEarlyAsync(CancellationToken cancellationToken)
+    {
+        if (Ready is not null)
+        {
+            return null;
+        }
+
+        StartOrJoin();
+        return Volatile.Read(ref _early) is { } early ? await early.Task.WaitAsync(cancellationToken).ConfigureAwait(false) : null;
     }
 
     /// <summary>Connects in the background unless it has; calls that find another connection ready need not wait for this one.</summary>
@@ -163,6 +179,8 @@ internal sealed partial class ChannelConnection(
                 return (null, time.GetElapsedTime(now, _retryAt), _lastFailure);
             }
 
+            _early = options.EarlyData ? new(TaskCreationOptions.RunContinuationsAsynchronously) : null;
+
             // The connection outlives the call that happened to need it first, and must not keep that call's context.
             using (ExecutionContext.SuppressFlow())
             {
@@ -177,6 +195,8 @@ internal sealed partial class ChannelConnection(
 
     private async Task<ClientConnection> ConnectAsync()
     {
+        // Of this attempt: the next one may begin before this method ends.
+        var early = _early;
         lock (_gate)
         {
             _changes.Enqueue((RpcChannelState.Connecting, null));
@@ -185,7 +205,7 @@ internal sealed partial class ChannelConnection(
         Notify();
         try
         {
-            var connection = await EstablishAsync().ConfigureAwait(false);
+            var connection = await EstablishAsync(early).ConfigureAwait(false);
             connection.Retired = OnRetired;
             lock (_gate)
             {
@@ -219,6 +239,10 @@ internal sealed partial class ChannelConnection(
 
             Notify();
             throw failure;
+        }
+        finally
+        {
+            early?.TrySetResult(null);
         }
     }
 
@@ -256,28 +280,19 @@ internal sealed partial class ChannelConnection(
         }
     }
 
-    private async Task<ClientConnection> EstablishAsync()
+    private async Task<ClientConnection> EstablishAsync(TaskCompletionSource<ClientConnection?>? early)
     {
         using var limit = new CancellationTokenSource(options.ConnectTimeout, time);
         using var linked = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, _disposing.Token);
         try
         {
-            var connection = await transport.ConnectAsync(
-                new TransportConnectOptions
-                {
-                    EndPoint = options.EndPoint,
-                    Tls = options.Tls,
-                    ApplicationProtocols = [RpcProtocol.Alpn],
-                    IdleTimeout = options.IdleTimeout,
-                    KeepAliveInterval = options.KeepAliveInterval,
-                    HandshakeTimeout = options.ConnectTimeout,
-                    MaxInboundBidirectionalStreams = 0,
-                    MaxInboundUnidirectionalStreams = options.Limits.Lanes + 1 + Math.Min(options.Limits.CallsPerConnection, 256),
-                    DefaultCloseErrorCode = RpcErrorCode.NoError,
-                    DefaultStreamErrorCode = RpcErrorCode.Cancelled,
-                },
-                linked.Token).ConfigureAwait(false);
-            return await ClientConnection.StartAsync(connection, options, time, logger, linked.Token).ConfigureAwait(false);
+            if (early is not null && await EstablishEarlyAsync(early, linked.Token).ConfigureAwait(false) is { } established)
+            {
+                return established;
+            }
+
+            var connection = await transport.ConnectAsync(ConnectOptions(earlyData: false), linked.Token).ConfigureAwait(false);
+            return await ClientConnection.StartAsync(connection, options, time, logger, early: null, linked.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (limit.IsCancellationRequested)
         {
@@ -285,6 +300,44 @@ internal sealed partial class ChannelConnection(
                 TransportError.HandshakeTimeout, $"no answer within {options.ConnectTimeout.TotalSeconds:0.###} s");
         }
     }
+
+    /// <summary>
+    /// Connects with the means to send early data; null where the connection was given out before its handshake was complete
+    /// and came to nothing. The server is then asked again without, which tells the reason that an ordinary connection fails for.
+    /// </summary>
+    private async Task<ClientConnection?> EstablishEarlyAsync(TaskCompletionSource<ClientConnection?> early, CancellationToken cancellationToken)
+    {
+        var connection = await transport.ConnectAsync(ConnectOptions(earlyData: true), cancellationToken).ConfigureAwait(false);
+        Action<ClientConnection>? offer = connection.HandshakeCompleted.IsCompletedSuccessfully ? null : c => early.TrySetResult(c);
+        if (offer is null)
+        {
+            early.TrySetResult(null);
+        }
+
+        try
+        {
+            return await ClientConnection.StartAsync(connection, options, time, logger, offer, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is TransportException or RpcFaultException && connection.HandshakeCompleted.IsFaulted)
+        {
+            return null;
+        }
+    }
+
+    private TransportConnectOptions ConnectOptions(bool earlyData) => new()
+    {
+        EndPoint = options.EndPoint,
+        Tls = options.Tls,
+        ApplicationProtocols = [RpcProtocol.Alpn],
+        IdleTimeout = options.IdleTimeout,
+        KeepAliveInterval = options.KeepAliveInterval,
+        HandshakeTimeout = options.ConnectTimeout,
+        MaxInboundBidirectionalStreams = 0,
+        MaxInboundUnidirectionalStreams = options.Limits.Lanes + 1 + Math.Min(options.Limits.CallsPerConnection, 256),
+        DefaultCloseErrorCode = RpcErrorCode.NoError,
+        DefaultStreamErrorCode = RpcErrorCode.Cancelled,
+        EarlyData = earlyData,
+    };
 
     private static string Reason(Exception e) => e switch
     {

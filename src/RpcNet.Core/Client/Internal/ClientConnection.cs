@@ -95,17 +95,24 @@ internal sealed partial class ClientConnection
 
     /// <summary>Takes over a fresh transport connection; ready when the server's SETTINGS have come.</summary>
     /// <exception cref="TransportException">The connection ended meanwhile.</exception>
+    /// <param name="transport">The connection.</param>
+    /// <param name="options">The channel's options.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="logger">Where to log.</param>
+    /// <param name="early">Told when calls that may travel as early data can start, before everything else.</param>
+    /// <param name="cancellationToken">Gives the connection up.</param>
     public static async Task<ClientConnection> StartAsync(
         ITransportConnection transport,
         RpcChannelOptions options,
         TimeProvider time,
         ILogger logger,
+        Action<ClientConnection>? early,
         CancellationToken cancellationToken)
     {
         var connection = new ClientConnection(transport, options, time, logger);
         try
         {
-            await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
+            await connection.OpenAsync(early, cancellationToken).ConfigureAwait(false);
             return connection;
         }
         catch
@@ -263,10 +270,23 @@ internal sealed partial class ClientConnection
     private static void CompleteFailed(PendingCall call, RpcFaultException failure) =>
         call.CompleteWith(Faults.Unavailable(failure.Message, mayHaveExecuted: !call.Lane.Writer.IsUnsent(call.Ticket), failure.InnerException));
 
-    private async Task OpenAsync(CancellationToken cancellationToken)
+    /// <summary>Whether this failure tells of a connection that ended before its handshake was complete.</summary>
+    public bool LostEarly(RpcFaultException failure) => failure is { Status: RpcStatusCode.Unavailable, InnerException: not null }
+        && !_transport.HandshakeCompleted.IsCompletedSuccessfully;
+
+    private async Task OpenAsync(Action<ClientConnection>? early, CancellationToken cancellationToken)
     {
         _accepting = AcceptStreamsAsync();
         _control = await ControlStream.OpenAsync(_transport, PeerSettings.From(Limits, _options.Compression), cancellationToken).ConfigureAwait(false);
+        if (early is not null)
+        {
+            // What the server allows is not known yet; a larger request gains nothing by an earlier start.
+            MaxMessageBytes = Math.Min(Limits.InlinePayloadBytes, _peer.MaxInlinePayloadBytes);
+            Compression = PayloadCompression.Agree(_options.Compression, _peer);
+            early(this);
+            await _transport.HandshakeCompleted.WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+
         _peer = await _peerSettings.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
         _calls = new CallTable(Math.Clamp(Math.Min(Limits.CallsPerConnection, _peer.MaxCallsPerConnection), 1, 65_536));
         MaxInlineBytes = Math.Min(Limits.InlinePayloadBytes, _peer.MaxInlinePayloadBytes);

@@ -92,12 +92,21 @@ internal sealed partial class ServerConnection
 
                     // SETTINGS travel on another stream: a response must not be written before its limits are known.
                     await _peerSettings.Task.WaitAsync(limit.Token).ConfigureAwait(false);
+
+                    // Calls that may be dispatched earlier have streams of their own.
+                    await Transport.HandshakeCompleted.WaitAsync(limit.Token).ConfigureAwait(false);
                     return (type, laneId);
                 case (StreamType.Call, true):
                     reader.MaxPayloadBytes = Limits.MessageBytes;
                     if (!await reader.WaitForHeaderAsync(limit.Token).ConfigureAwait(false))
                     {
                         throw new RpcProtocolException("A call's stream ended before its request.");
+                    }
+
+                    if (reader.NextLength > Limits.InlinePayloadBytes)
+                    {
+                        // What a replay may make the server hold is little: the rest stays unread, under flow control.
+                        await Transport.HandshakeCompleted.WaitAsync(limit.Token).ConfigureAwait(false);
                     }
 
                     await _peerSettings.Task.WaitAsync(limit.Token).ConfigureAwait(false);
@@ -185,6 +194,11 @@ internal sealed partial class ServerConnection
 
         var extension = FrameExtension.Read(request.Extension);
         Server.Services.TryGet(extension.Method ?? "", out var method);
+        if (!Transport.HandshakeCompleted.IsCompletedSuccessfully)
+        {
+            await HoldUnlessReplayableAsync(method).ConfigureAwait(false);
+        }
+
         if (TryAccept(method, extension, out var serializer) is { } refusal)
         {
             RpcTelemetry.CallRefused(refusal.Status);
@@ -206,6 +220,14 @@ internal sealed partial class ServerConnection
         {
             ExitCall();
         }
+    }
+
+    // What has come so far is early data, which may be a replay. An end of the connection ends the wait.
+    private Task HoldUnlessReplayableAsync(ServerMethod? method)
+    {
+        var dispatch = method is { Descriptor: { Replayable: true, Kind: RpcMethodKind.Unary } };
+        RpcTelemetry.EarlyCall(dispatch);
+        return dispatch ? Task.CompletedTask : Transport.HandshakeCompleted;
     }
 
     private async Task FailAsync(RpcProtocolException e)

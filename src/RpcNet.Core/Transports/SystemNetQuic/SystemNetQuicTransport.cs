@@ -65,6 +65,11 @@ public sealed class SystemNetQuicTransport : ITransport
     {
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
+        if (options.EarlyData)
+        {
+            throw new NotSupportedException($"The engine {Name} cannot send early data (0-RTT); {nameof(TransportConnectOptions.EarlyData)} needs another one.");
+        }
+
         cancellationToken.ThrowIfCancellationRequested();
         if (!IsSupported)
         {

@@ -12,6 +12,7 @@ internal static unsafe partial class GnuTls
     public const uint FlagForceClientCertificate = 1 << 9;
     public const uint FlagNoTickets = 1 << 10;
     public const uint FlagKeyShareTop = 1 << 11;
+    public const uint FlagEnableEarlyData = 1 << 20;
     public const uint FlagNoAutoSendTicket = 1 << 21;
     public const uint FlagNoEndOfEarlyData = 1 << 22;
 
@@ -21,8 +22,14 @@ internal static unsafe partial class GnuTls
     public const int NameDns = 1;
     public const uint AlpnMandatory = 1;
     public const uint AlpnServerPrecedence = 2;
+    public const uint HandshakeClientHello = 1;
     public const uint HandshakeNewSessionTicket = 4;
+    public const uint HandshakeAny = uint.MaxValue;
+    public const int HookBoth = -1;
+    public const int HookPre = 0;
     public const int HookPost = 1;
+    public const uint ParseClientHello = 1;
+    public const uint SessionFlagEarlyData = 1 << 10;
     public const int TicketKeyLength = 64;
     public const int RandomNonce = 0;
     public const int RandomKey = 1;
@@ -30,6 +37,7 @@ internal static unsafe partial class GnuTls
     public const int ErrorUnrecognizedName = -294;
     public const int ErrorInternal = -59;
     public const int ErrorShortBuffer = -51;
+    public const int ErrorDbEntryExists = -428;
 
     [LibraryImport(Library, EntryPoint = "gnutls_check_version")]
     public static partial nint CheckVersion(byte* required);
@@ -127,6 +135,29 @@ internal static unsafe partial class GnuTls
 
     [LibraryImport(Library, EntryPoint = "gnutls_session_is_resumed")]
     public static partial int SessionIsResumed(nint session);
+
+    [LibraryImport(Library, EntryPoint = "gnutls_session_get_flags")]
+    public static partial uint SessionGetFlags(nint session);
+
+    [LibraryImport(Library, EntryPoint = "gnutls_record_set_max_early_data_size")]
+    public static partial int SetMaxEarlyDataSize(nint session, nuint size);
+
+    [LibraryImport(Library, EntryPoint = "gnutls_anti_replay_init")]
+    public static partial int AntiReplayInit(nint* antiReplay);
+
+    [LibraryImport(Library, EntryPoint = "gnutls_anti_replay_set_window")]
+    public static partial void AntiReplaySetWindow(nint antiReplay, uint milliseconds);
+
+    [LibraryImport(Library, EntryPoint = "gnutls_anti_replay_set_add_function")]
+    public static partial void AntiReplaySetAddFunction(
+        nint antiReplay, delegate* unmanaged[Cdecl]<nint, nint, GnuTlsDatum*, GnuTlsDatum*, int> function);
+
+    [LibraryImport(Library, EntryPoint = "gnutls_anti_replay_enable")]
+    public static partial void AntiReplayEnable(nint session, nint antiReplay);
+
+    [LibraryImport(Library, EntryPoint = "gnutls_ext_raw_parse")]
+    public static partial int ParseExtensions(
+        void* context, delegate* unmanaged[Cdecl]<void*, uint, byte*, uint, int> function, GnuTlsDatum* message, uint flags);
 
     public static string Text(int error) => Marshal.PtrToStringUTF8(StrError(error)) ?? $"error {error}";
 }

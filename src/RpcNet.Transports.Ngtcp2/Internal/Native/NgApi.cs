@@ -93,6 +93,24 @@ internal static unsafe partial class NgApi
     [LibraryImport(Library, EntryPoint = "ngtcp2_conn_get_remote_transport_params")]
     public static partial nint GetRemoteTransportParams(nint connection);
 
+    [LibraryImport(Library, EntryPoint = "ngtcp2_conn_encode_0rtt_transport_params")]
+    public static partial nint EncodeEarlyTransportParams(nint connection, byte* dest, nuint length);
+
+    [LibraryImport(Library, EntryPoint = "ngtcp2_conn_decode_and_set_0rtt_transport_params")]
+    public static partial int SetEarlyTransportParams(nint connection, byte* data, nuint length);
+
+    /// <summary>Forgets every stream and all that was sent on them: the server did not take early data.</summary>
+    [LibraryImport(Library, EntryPoint = "ngtcp2_conn_tls_early_data_rejected")]
+    public static partial int RejectEarlyData(nint connection);
+
+    [LibraryImport(Library, EntryPoint = "ngtcp2_conn_get_streams_bidi_left")]
+    [SuppressGCTransition]
+    public static partial ulong GetStreamsBidirectionalLeft(nint connection);
+
+    [LibraryImport(Library, EntryPoint = "ngtcp2_conn_get_streams_uni_left")]
+    [SuppressGCTransition]
+    public static partial ulong GetStreamsUnidirectionalLeft(nint connection);
+
     [LibraryImport(Library, EntryPoint = "ngtcp2_conn_set_keep_alive_timeout")]
     public static partial void SetKeepAlive(nint connection, ulong timeout);
 
@@ -229,6 +247,7 @@ internal static class QuicError
     public const byte AlertUnexpectedMessage = 10;
     public const byte AlertHandshakeFailure = 40;
     public const byte AlertBadCertificate = 42;
+    public const byte AlertIllegalParameter = 47;
     public const byte AlertUnknownCa = 48;
     public const byte AlertAccessDenied = 49;
     public const byte AlertMissingExtension = 109;
