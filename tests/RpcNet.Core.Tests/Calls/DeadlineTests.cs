@@ -66,6 +66,27 @@ public sealed class DeadlineTests
         }
     }
 
+    /// <summary>Timers count in whole milliseconds of another clock, so that one may fire a little before the deadline.</summary>
+    [Fact]
+    public async Task Streaming_ServersTimerFiresEarly_AnswersDeadlineExceeded()
+    {
+        var time = new FakeTimeProvider();
+        await using var fixture = await RpcFixture.StartAsync(time: new HastyTimers(time));
+        await using var channel = new RpcChannel(
+            fixture.ClientTransport, fixture.ChannelOptions, timeProvider: new FakeTimeProvider(DateTimeOffset.UnixEpoch));
+        var client = channel.CreateClient<IProbe>().WithTimeout(TimeSpan.FromMilliseconds(50));
+        var calls = new Task[] { client.SumAsync(Never()).AsTask(), Eventually.All(client.FloodAsync(70_000)) };
+        await Eventually.True(() => fixture.Service.Running == 2);
+
+        time.Advance(TimeSpan.FromMilliseconds(49.5));
+
+        foreach (var call in calls)
+        {
+            var fault = await Assert.ThrowsAsync<RpcFaultException>(() => Eventually.Soon(call));
+            Assert.Equal(RpcStatusCode.DeadlineExceeded, fault.Status);
+        }
+    }
+
     [Fact]
     public async Task ClientStreaming_DeadlinePasses_FailsTheCallAndCancelsTheHandler()
     {
@@ -212,5 +233,19 @@ public sealed class DeadlineTests
     {
         await Task.Delay(Timeout.Infinite, cancellationToken);
         yield return 0;
+    }
+
+    private sealed class HastyTimers(TimeProvider inner) : TimeProvider
+    {
+        private static readonly TimeSpan Haste = TimeSpan.FromMilliseconds(1);
+
+        public override long TimestampFrequency => inner.TimestampFrequency;
+
+        public override long GetTimestamp() => inner.GetTimestamp();
+
+        public override DateTimeOffset GetUtcNow() => inner.GetUtcNow();
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
+            inner.CreateTimer(callback, state, dueTime > Haste ? dueTime - Haste : dueTime, period);
     }
 }

@@ -40,7 +40,7 @@ internal abstract partial class ServerCall
     protected ServerCallContext? Context { get; private set; }
 
     /// <summary>Whether the deadline, not the caller, ended the call.</summary>
-    protected bool DeadlineExceeded => Deadline != long.MaxValue && Connection.Deadlines.Remaining(Deadline) == TimeSpan.Zero;
+    protected virtual bool DeadlineExceeded => Deadline != long.MaxValue && Connection.Deadlines.Remaining(Deadline) == TimeSpan.Zero;
 
     /// <exception cref="RpcFaultException">InvalidArgument: the payload is not what the method takes.</exception>
     public TRequest ReadRequest<TRequest>(RpcMarshaller<TRequest> marshaller) => ReadMessage(marshaller, RequestPayload, RequestFlags);

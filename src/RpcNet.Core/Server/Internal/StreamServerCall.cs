@@ -13,6 +13,7 @@ internal sealed class StreamServerCall : ServerCall, IDisposable
     private readonly CancellationTokenSource _cancellation;
     private bool _endOfInput;
     private bool _reading;
+    private volatile bool _expired;
 
     public StreamServerCall(
         ServerConnection connection,
@@ -44,12 +45,15 @@ internal sealed class StreamServerCall : ServerCall, IDisposable
 
     protected override int MaxDecompressedBytes => Connection.Limits.MessageBytes;
 
+    // The timer counts in whole milliseconds and may be a little ahead of the deadline that it stands for.
+    protected override bool DeadlineExceeded => _expired || base.DeadlineExceeded;
+
     public async Task RunAsync()
     {
         using var timer = Deadline == long.MaxValue
             ? null
             : Connection.Time.CreateTimer(
-                static call => ((StreamServerCall)call!).Cancel(), this, Deadlines.Bound(Connection.Deadlines.Remaining(Deadline)), Timeout.InfiniteTimeSpan);
+                static call => ((StreamServerCall)call!).Expire(), this, Deadlines.Bound(Connection.Deadlines.Remaining(Deadline)), Timeout.InfiniteTimeSpan);
 
         // The caller cancels by resetting its side and stopping this one.
         _ = _stream.WritesClosed.ContinueWith(
@@ -253,6 +257,12 @@ internal sealed class StreamServerCall : ServerCall, IDisposable
         {
             Scratch.Return(buffer);
         }
+    }
+
+    private void Expire()
+    {
+        _expired = true;
+        Cancel();
     }
 
     private void Cancel()
