@@ -10,6 +10,7 @@ internal sealed class Workload
 
     private readonly LatencyHistogram _latencies = new();
     private readonly StreamCounter[] _counters;
+    private readonly CancellationTokenSource _stop = new();
     private volatile bool _recording;
     private volatile bool _stopped;
     private long _errors;
@@ -18,6 +19,9 @@ internal sealed class Workload
 
     /// <summary>Whether workers are to end.</summary>
     public bool Stopped => _stopped;
+
+    /// <summary>Cancelled when workers are to end, for those whose streams may wait for ever.</summary>
+    public CancellationToken StopToken => _stop.Token;
 
     public int Workers => _counters.Length;
 
@@ -36,7 +40,11 @@ internal sealed class Workload
 
     public void StopRecording() => _recording = false;
 
-    public void Stop() => _stopped = true;
+    public void Stop()
+    {
+        _stopped = true;
+        _stop.Cancel();
+    }
 
     /// <summary>A call that was started at this timestamp has succeeded.</summary>
     public void Completed(long startTimestamp)

@@ -13,10 +13,12 @@ internal sealed unsafe partial class Connection
     private const int UrgentBurst = 64 * 1024;
 
     // What is in flight stands before whatever is sent next, in the peer's socket if not on the path. Three segmented sends
-    // keep both ends busy on a path of 100 µs; longer paths get as much more, and those of a millisecond are left alone.
+    // keep both ends busy on a path of 100 µs; longer paths get as much more, and those of a millisecond are left alone. So is
+    // bulk that no urgent stream was busy beside for a while.
     private const long BulkPerRtt = 192 * 1024;
     private const ulong CappedRtt = 100_000;
     private const ulong UncappedRtt = 1_000_000;
+    private const ulong UrgentMemory = 20_000_000;
 
     private readonly Lock _openGate = new();
     private readonly StreamLimit _bidirectional;
@@ -34,6 +36,7 @@ internal sealed unsafe partial class Connection
     private long _credit;
     private long _bulkInFlight;
     private long _bulkCap = long.MaxValue;
+    private ulong _urgentUntil;
     private int _urgentBurst;
 
     public ValueTask<ITransportStream> OpenStreamAsync(
@@ -130,7 +133,15 @@ internal sealed unsafe partial class Connection
         {
             stream.SendQueued = true;
             stream.Burst = 0;
-            (stream.IsUrgent ? _urgentQueue : _sendQueue).Enqueue(stream);
+            if (stream.IsUrgent)
+            {
+                _urgentUntil = _loop.Now + UrgentMemory;
+                _urgentQueue.Enqueue(stream);
+            }
+            else
+            {
+                _sendQueue.Enqueue(stream);
+            }
         }
     }
 
@@ -336,7 +347,9 @@ internal sealed unsafe partial class Connection
 
         NgConnectionInfo info;
         NgApi.GetConnectionInfo(Native, NgApi.ConnectionInfoVersion, &info);
-        _bulkCap = info.MinRtt >= UncappedRtt ? long.MaxValue : (long)(BulkPerRtt * Math.Max(info.MinRtt, CappedRtt) / CappedRtt);
+        _bulkCap = info.MinRtt >= UncappedRtt || _loop.Now >= _urgentUntil
+            ? long.MaxValue
+            : (long)(BulkPerRtt * Math.Max(info.MinRtt, CappedRtt) / CappedRtt);
         if (_capped.Count > 0 && _bulkInFlight < _bulkCap)
         {
             Requeue(_capped);
