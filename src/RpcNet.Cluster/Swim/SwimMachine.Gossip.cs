@@ -18,7 +18,7 @@ internal sealed partial class SwimMachine
     private void GossipTick(TimeSpan now)
     {
         _lastGossip = now;
-        if (_phase == Phase.Leaving)
+        if (IsLeaving)
         {
             PressFarewell(now);
             if (_phase == Phase.Left)
@@ -29,7 +29,7 @@ internal sealed partial class SwimMachine
 
         if (_queue.Count == 0 || IsConflicted || !CanGossip())
         {
-            _nextGossip = _phase == Phase.Leaving ? now + _options.GossipInterval : TimeSpan.MaxValue;
+            _nextGossip = IsLeaving ? now + _options.GossipInterval : TimeSpan.MaxValue;
             if (_queue.Count == 0 && !_comparesAfterNews)
             {
                 _comparesAfterNews = true;

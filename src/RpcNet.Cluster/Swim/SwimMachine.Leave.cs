@@ -13,6 +13,9 @@ internal sealed partial class SwimMachine
     private TimeSpan _leaveStarted;
     private int _farewellsConfirmed;
 
+    /// <summary>Whether it is saying good-bye.</summary>
+    public bool IsLeaving => _phase == Phase.Leaving;
+
     /// <summary>Whether the good-bye has been said, or given up.</summary>
     public bool HasLeft => _phase == Phase.Left;
 

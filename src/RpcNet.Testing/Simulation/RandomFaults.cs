@@ -60,15 +60,21 @@ internal sealed class RandomFaults(ClusterSimulation simulation, Random random)
     }
 
     /// <summary>
-    /// Mends everything. Who is dead stays dead, except for the seeds: without them two nodes that never met cannot find each other.
+    /// Mends everything. Who is dead stays dead, except for the seeds, also those about to leave: without them two nodes that never met
+    /// cannot find each other.
     /// </summary>
     public void CalmDown()
     {
-        for (var i = 0; i < simulation.Options.Seeds && i < simulation.Nodes.Count; i++)
+        foreach (var seed in simulation.Nodes.Take(simulation.Options.Seeds))
         {
-            if (!simulation.Nodes[i].IsRunning)
+            if (seed.IsRunning && seed.Machine.IsLeaving)
             {
-                simulation.Restart(simulation.Nodes[i]);
+                simulation.Crash(seed);
+            }
+
+            if (!seed.IsRunning)
+            {
+                simulation.Restart(seed);
             }
         }
 
