@@ -51,6 +51,7 @@ internal sealed unsafe partial class Connection
             table->Rand = (nint)(delegate* unmanaged[Cdecl]<byte*, nuint, nint, void>)&Rand;
             table->GetNewConnectionId = (nint)(delegate* unmanaged[Cdecl]<nint, NgCid*, byte*, nuint, nint, int>)&GetNewConnectionId;
             table->RemoveConnectionId = (nint)(delegate* unmanaged[Cdecl]<nint, NgCid*, nint, int>)&RemoveConnectionId;
+            table->DcidStatus = (nint)(delegate* unmanaged[Cdecl]<nint, int, ulong, NgCid*, byte*, nint, int>)&DcidStatus;
             table->RecvTxKey = (nint)(delegate* unmanaged[Cdecl]<nint, int, nint, int>)&RecvTxKey;
             table->HandshakeCompleted = (nint)(delegate* unmanaged[Cdecl]<nint, nint, int>)&HandshakeCompleted;
             table->HandshakeConfirmed = (nint)(delegate* unmanaged[Cdecl]<nint, nint, int>)&HandshakeConfirmed;
@@ -152,6 +153,29 @@ internal sealed unsafe partial class Connection
             try
             {
                 Of(userData).RemoveRoute(CidKey.From(id));
+                return 0;
+            }
+            catch (Exception e)
+            {
+                return Failed(userData, e);
+            }
+        }
+
+        [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+        private static int DcidStatus(nint native, int status, ulong sequence, NgCid* id, byte* token, nint userData)
+        {
+            const int Activate = 0, Deactivate = 1;
+            try
+            {
+                if (status == Activate && token != null)
+                {
+                    Of(userData).OnPeerIdUsed(sequence, id, Unsafe.ReadUnaligned<UInt128>(token));
+                }
+                else if (status == Deactivate)
+                {
+                    Of(userData).OnPeerIdForgotten(sequence);
+                }
+
                 return 0;
             }
             catch (Exception e)

@@ -65,6 +65,11 @@ internal sealed unsafe partial class Connection
                 break;
         }
 
+        if (IsResetOfRetiredId(data, length))
+        {
+            return;
+        }
+
         var from = local;
         var to = remote;
         var path = PathOf(&from, &to);

@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using RpcNet.Testing.FaultProxy;
 using RpcNet.Transports.Ngtcp2;
 using RpcNet.Transports.Ngtcp2.Internal;
+using RpcNet.Transports.Ngtcp2.Internal.Native;
 
 namespace RpcNet.Transports.Tests.Ngtcp2;
 
@@ -170,6 +171,59 @@ public sealed class Ngtcp2PathTests
         }
 
         Assert.False(client.Closed.IsCompleted || server.Closed.IsCompleted);
+    }
+
+    /// <summary>RFC 9000 section 10.3.1: its token is not to be looked at. A peer sends it for packets that overtook each other.</summary>
+    [Fact]
+    public async Task Migration_StatelessResetForTheRetiredId_IsIgnored()
+    {
+        await using var pair = await Ngtcp2Pair.StartAsync();
+        await using var tap = new UdpTap(pair.Listener.LocalEndPoint);
+        var (client, server) = await pair.ConnectAsync(Ngtcp2Pair.ConnectOptions(tap.EndPoint)).WaitAsync(s_limit);
+        await BothWaysAsync(client, server, 1000);
+        var id = tap.Recorded.Last(datagram => (datagram[0] & 0x80) == 0)[1..(1 + ConnectionIds.Length)];
+        var reset = await OnLoopAsync(server, s => StatelessReset(s, id));
+
+        // Refused while the peer owes an id.
+        for (var i = 0; !await OnLoopAsync(client, c => MigrateAndReceive(c, reset)); i++)
+        {
+            Assert.True(i < 2000, "the client never moved");
+            await BothWaysAsync(client, server, 1000);
+        }
+
+        await BothWaysAsync(client, server, 1000);
+        Assert.False(client.Closed.IsCompleted);
+    }
+
+    private static unsafe byte[] StatelessReset(Connection server, byte[] id)
+    {
+        var datagram = new byte[40];
+        new Random(1).NextBytes(datagram);
+        datagram[0] = 0x40;
+        var native = new NgCid { DataLen = (nuint)id.Length };
+        id.CopyTo(new Span<byte>(native.Data, id.Length));
+        fixed (byte* token = &datagram[^16])
+        {
+            server.ResetToken(&native, token);
+        }
+
+        return datagram;
+    }
+
+    private static unsafe bool MigrateAndReceive(Connection client, byte[] datagram)
+    {
+        SockAddr before = SockAddr.From(client.LocalEndPoint), peer = SockAddr.From(client.RemoteEndPoint);
+        if (!client.Migrate())
+        {
+            return false;
+        }
+
+        fixed (byte* data = datagram)
+        {
+            client.Receive(in before, in peer, 0, data, datagram.Length);
+        }
+
+        return true;
     }
 
     private static async Task BothWaysAsync(ITransportConnection client, ITransportConnection server, int size)

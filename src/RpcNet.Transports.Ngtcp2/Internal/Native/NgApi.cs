@@ -66,6 +66,10 @@ internal static unsafe partial class NgApi
     [LibraryImport(Library, EntryPoint = "ngtcp2_conn_del")]
     public static partial void Delete(nint connection);
 
+    [LibraryImport(Library, EntryPoint = "ngtcp2_conn_get_dcid")]
+    [SuppressGCTransition]
+    public static partial NgCid* GetDcid(nint connection);
+
     [LibraryImport(Library, EntryPoint = "ngtcp2_conn_read_pkt_versioned")]
     public static partial int ReadPacket(
         nint connection, NgPath* path, int infoVersion, NgPacketInfo* info, byte* packet, nuint length, ulong now);
