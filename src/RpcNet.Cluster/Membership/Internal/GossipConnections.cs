@@ -102,7 +102,7 @@ internal sealed class GossipConnections
 
     /// <summary>
     /// A message came over a connection. With <paramref name="sender"/>, where its sender takes answers, they go back over that
-    /// connection, unless there is another one for them.
+    /// connection, unless there is another one for them. What was read last from a connection that is gone lends it to nobody.
     /// </summary>
     public void Heard(ITransportConnection connection, IPEndPoint remote, IPEndPoint? sender, IPEndPoint local)
     {
@@ -118,7 +118,7 @@ internal sealed class GossipConnections
                 return;
             }
 
-            if (sender is null || sender.Equals(local))
+            if (sender is null || sender.Equals(local) || connection.Closed.IsCompleted)
             {
                 return;
             }
@@ -142,7 +142,7 @@ internal sealed class GossipConnections
         }
     }
 
-    /// <summary>An inbound connection ended.</summary>
+    /// <summary>A connection ended, and everything that came over it has been read.</summary>
     /// <param name="connection">The connection.</param>
     /// <param name="isLost">Whether it fell silent; its peer may be gone.</param>
     public void GiveBack(ITransportConnection connection, bool isLost)

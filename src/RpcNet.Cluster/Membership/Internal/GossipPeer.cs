@@ -73,7 +73,7 @@ internal sealed class GossipPeer
     }
 
     /// <summary>Lets messages go over a connection that the peer opened.</summary>
-    /// <param name="connection">Belongs to who accepted it.</param>
+    /// <param name="connection">Belongs to who accepted it, or to the peer of the address at which it was dialled.</param>
     /// <param name="isPreferred">Whether it takes the place of one that was opened from here.</param>
     /// <returns>Whether they do so now.</returns>
     public bool Borrow(ITransportConnection connection, bool isPreferred)
@@ -81,7 +81,7 @@ internal sealed class GossipPeer
         lock (_lock)
         {
             var isDialling = _connection is null && _pumping;
-            if (_closed || isDialling || (_connection is not null && !_isBorrowing && !isPreferred))
+            if (_closed || isDialling || (_connection is not null && !_isBorrowing && !isPreferred) || _surplus.Contains(connection))
             {
                 return false;
             }
@@ -351,6 +351,7 @@ internal sealed class GossipPeer
         }
 
         await reading.ConfigureAwait(true);
+        _owner.GiveBack(connection, unexpected);
     }
 
     private async Task DropAsync(ITransportConnection connection)
