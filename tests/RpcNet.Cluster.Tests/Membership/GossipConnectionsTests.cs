@@ -1,8 +1,6 @@
 using System.Net;
-using System.Net.Security;
-using System.Security.Cryptography.X509Certificates;
-using Microsoft.Extensions.Logging.Abstractions;
 using RpcNet.Cluster.Membership;
+using RpcNet.Cluster.Tests.Client;
 using RpcNet.Cluster.Tests.Registry;
 using RpcNet.Transports;
 
@@ -15,6 +13,7 @@ public class GossipConnectionsTests
 
     private readonly FakeTransport _transport = new();
     private readonly List<IPEndPoint> _losses = [];
+    private readonly LogRecorder _log = new();
 
     [Fact]
     public async Task Connection_LentToAnotherAddress_IsGivenUpWhenItEnds()
@@ -59,6 +58,21 @@ public class GossipConnectionsTests
         await connections.CloseAsync();
     }
 
+    [Fact]
+    public async Task Connection_OverWhichManySendersSpeak_IsLentToTheLastAlone()
+    {
+        var connections = Create(static (connection, _) => connection.Closed);
+        var connection = new FakeConnection(Address(1));
+
+        for (var port = 1; port <= 5000; port++)
+        {
+            connections.Heard(connection, Address(1), new IPEndPoint(IPAddress.Loopback, port), Local);
+        }
+
+        Assert.Equal(1, connections.Count);
+        await connections.CloseAsync();
+    }
+
     private static IPEndPoint Address(int host) => new(new IPAddress([10, 0, 0, (byte)host]), 7000);
 
     private IPEndPoint[] Losses()
@@ -74,7 +88,7 @@ public class GossipConnectionsTests
         static peer => new TransportConnectOptions { EndPoint = peer, ApplicationProtocols = [ClusterProtocol.Alpn], Tls = new TlsClientOptions { ValidateServer = static _ => null } },
         new ClusterConnectionOptions(),
         TimeProvider.System,
-        NullLogger.Instance,
+        _log,
         Task.Run,
         read,
         address =>
@@ -84,114 +98,4 @@ public class GossipConnectionsTests
                 _losses.Add(address);
             }
         });
-
-    /// <summary>Every dial succeeds at once.</summary>
-    private sealed class FakeTransport : ITransport
-    {
-        private readonly List<FakeConnection> _dialled = [];
-
-        public string Name => "fake";
-
-        public async Task<FakeConnection> DialledAsync(int index)
-        {
-            await Eventually.HoldsAsync(() => Count > index);
-            lock (_dialled)
-            {
-                return _dialled[index];
-            }
-        }
-
-        public int Count
-        {
-            get
-            {
-                lock (_dialled)
-                {
-                    return _dialled.Count;
-                }
-            }
-        }
-
-        public ValueTask<ITransportConnection> ConnectAsync(TransportConnectOptions options, CancellationToken cancellationToken = default)
-        {
-            var connection = new FakeConnection((IPEndPoint)options.EndPoint);
-            lock (_dialled)
-            {
-                _dialled.Add(connection);
-            }
-
-            return ValueTask.FromResult<ITransportConnection>(connection);
-        }
-
-        public ValueTask<ITransportListener> ListenAsync(TransportListenerOptions options, CancellationToken cancellationToken = default) =>
-            throw new NotSupportedException();
-    }
-
-    /// <summary>Takes everything and sends nothing.</summary>
-    private sealed class FakeConnection(IPEndPoint remote) : ITransportConnection
-    {
-        private readonly TaskCompletionSource<TransportException> _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        private int _opened;
-
-        public SslApplicationProtocol ApplicationProtocol => ClusterProtocol.Alpn;
-
-        public IPEndPoint LocalEndPoint => Local;
-
-        public IPEndPoint RemoteEndPoint => remote;
-
-        public X509Certificate2? RemoteCertificate => null;
-
-        public Task<TransportException> Closed => _closed.Task;
-
-        /// <summary>Streams opened here, one for each message.</summary>
-        public int Opened => Volatile.Read(ref _opened);
-
-        public void End(TransportError error) => _closed.TrySetResult(new TransportException(error, "It is over."));
-
-        public ValueTask<ITransportStream> OpenStreamAsync(TransportStreamDirection direction, CancellationToken cancellationToken = default)
-        {
-            if (_closed.Task.IsCompleted)
-            {
-                throw new TransportException(TransportError.ConnectionAborted, "It is over.");
-            }
-
-            Interlocked.Increment(ref _opened);
-            return ValueTask.FromResult<ITransportStream>(new FakeStream());
-        }
-
-        public ValueTask<ITransportStream> AcceptStreamAsync(CancellationToken cancellationToken = default) => throw new NotSupportedException();
-
-        public ValueTask CloseAsync(long errorCode, CancellationToken cancellationToken = default) => DisposeAsync();
-
-        public ValueTask DisposeAsync()
-        {
-            End(TransportError.Disposed);
-            return ValueTask.CompletedTask;
-        }
-    }
-
-    private sealed class FakeStream : ITransportStream
-    {
-        public long Id => 2;
-
-        public bool CanRead => false;
-
-        public bool CanWrite => true;
-
-        public Task WritesClosed => Task.CompletedTask;
-
-        public ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => throw new InvalidOperationException();
-
-        public ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, bool endStream, CancellationToken cancellationToken = default) => ValueTask.CompletedTask;
-
-        public void AbortRead(long errorCode)
-        {
-        }
-
-        public void AbortWrite(long errorCode)
-        {
-        }
-
-        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
-    }
 }

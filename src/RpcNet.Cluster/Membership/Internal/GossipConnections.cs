@@ -69,6 +69,18 @@ internal sealed class GossipConnections
 
     public long Dropped => Interlocked.Read(ref _dropped);
 
+    /// <summary>Addresses that may be written to without a dial, or have been lately.</summary>
+    public int Count
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _peers.Count;
+            }
+        }
+    }
+
     /// <summary>Peers that are being written or dialled to at this moment.</summary>
     public int Active => Volatile.Read(ref _active);
 
@@ -134,7 +146,12 @@ internal sealed class GossipConnections
             {
                 if (_borrowed.TryGetValue(connection, out var former) && former != peer)
                 {
+                    // One sender behind a connection: it has moved, or goes through addresses.
                     former.GiveBack(connection);
+                    if (_peers.TryGetValue(former.Address, out var known) && known == former)
+                    {
+                        Retire(former);
+                    }
                 }
 
                 _borrowed[connection] = peer;
