@@ -59,6 +59,26 @@ public class GossipConnectionsTests
     }
 
     [Fact]
+    public async Task Reading_ThatFails_IsToldAndTheConnectionIsReplaced()
+    {
+        var reads = 0;
+        var connections = Create((connection, _) =>
+            Interlocked.Increment(ref reads) == 1 ? Task.FromException(new InvalidOperationException("a defect")) : connection.Closed);
+        connections.Send(Address(1), Message);
+        var first = await _transport.DialledAsync(0);
+        await Eventually.HoldsAsync(() => first.Closed.IsCompleted);
+
+        await Eventually.HoldsAsync(() =>
+        {
+            connections.Send(Address(1), Message);
+            return _transport.Count == 2;
+        });
+
+        Assert.Contains(_log.Lines, l => l.Id == 3024);
+        await connections.CloseAsync();
+    }
+
+    [Fact]
     public async Task Connection_OverWhichManySendersSpeak_IsLentToTheLastAlone()
     {
         var connections = Create(static (connection, _) => connection.Closed);

@@ -334,7 +334,7 @@ internal sealed class GossipPeer
     /// </summary>
     private async Task WatchAsync(ITransportConnection connection, Task previous)
     {
-        var reading = _owner.Read(connection, CancellationToken.None);
+        var reading = ReadAsync(connection);
         await previous.ConfigureAwait(true);
         var reason = await connection.Closed.ConfigureAwait(true);
         bool unexpected;
@@ -352,6 +352,20 @@ internal sealed class GossipPeer
 
         await reading.ConfigureAwait(true);
         _owner.GiveBack(connection, unexpected);
+    }
+
+    private async Task ReadAsync(ITransportConnection connection)
+    {
+        try
+        {
+            await _owner.Read(connection, CancellationToken.None).ConfigureAwait(true);
+        }
+        catch (Exception e)
+        {
+            // A connection whose answers nobody reads would make its peer look dead.
+            ClusterLog.ReceiveFailed(_owner.Logger, Address, e);
+            await DropAsync(connection).ConfigureAwait(true);
+        }
     }
 
     private async Task DropAsync(ITransportConnection connection)
