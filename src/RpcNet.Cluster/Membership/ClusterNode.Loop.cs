@@ -64,13 +64,21 @@ public sealed partial class ClusterNode
                 while (reader.TryRead(out var input))
                 {
                     handled++;
-                    lock (_machineLock)
+                    try
                     {
-                        Apply(_machine!, input);
-                    }
+                        lock (_machineLock)
+                        {
+                            Apply(_machine!, input);
+                        }
 
-                    PublishChanges();
-                    input.Done?.TrySetResult();
+                        PublishChanges();
+                        input.Done?.TrySetResult();
+                    }
+                    catch (Exception e)
+                    {
+                        input.Done?.TrySetException(e);
+                        throw;
+                    }
                 }
 
                 Arm();
@@ -93,7 +101,14 @@ public sealed partial class ClusterNode
     {
         ClusterLog.LoopFailed(_logger, e);
         _mailbox.Writer.TryComplete(e);
+        EndWaits(e);
+    }
+
+    private void EndWaits(Exception reason)
+    {
         _left.TrySetResult(false);
+        _seedAnswered.TrySetException(reason);
+        _ = _seedAnswered.Task.Exception;
     }
 
     private void Apply(SwimMachine machine, in Input input)

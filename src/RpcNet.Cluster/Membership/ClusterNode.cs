@@ -270,7 +270,7 @@ public sealed partial class ClusterNode : IClusterMembership, IAsyncDisposable
             AddSeed(seed);
         }
 
-        Post(new Input(InputKind.HurrySeeds));
+        ObjectDisposedException.ThrowIf(!TryPost(new Input(InputKind.HurrySeeds)), this);
         await _seedAnswered.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
     }
 
@@ -330,9 +330,7 @@ public sealed partial class ClusterNode : IClusterMembership, IAsyncDisposable
         await _resolving.ConfigureAwait(false);
         await _connections.CloseAsync().ConfigureAwait(false);
         _hub.Close();
-        _left.TrySetResult(false);
-        _seedAnswered.TrySetException(new ObjectDisposedException(nameof(ClusterNode)));
-        _ = _seedAnswered.Task.Exception;
+        EndWaits(new ObjectDisposedException(nameof(ClusterNode)));
         _thread?.Stop();
         _stop.Dispose();
     }

@@ -10,6 +10,23 @@ public class NodeDefectTests
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
 
     [Fact]
+    public async Task Loop_ThatFails_FailsWhoWaitsForIt()
+    {
+        var time = new BreakableClock();
+        await using var node = Create(new FakeTransport(), time);
+        await node.StartAsync(new IPEndPoint(IPAddress.Loopback, 7000), generation: 1, TestContext.Current.CancellationToken);
+        var joining = node.JoinAsync([], TestContext.Current.CancellationToken).AsTask();
+        time.IsBroken = true;
+
+        var changing = node.SetTagAsync("a", "b", TestContext.Current.CancellationToken).AsTask();
+
+        await Assert.ThrowsAsync<InvalidOperationException>(() => changing.WaitAsync(Limit, TestContext.Current.CancellationToken));
+        await Assert.ThrowsAsync<InvalidOperationException>(() => node.Completion.WaitAsync(Limit, TestContext.Current.CancellationToken));
+        await Assert.ThrowsAsync<InvalidOperationException>(() => joining.WaitAsync(Limit, TestContext.Current.CancellationToken));
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => node.JoinAsync([], TestContext.Current.CancellationToken).AsTask());
+    }
+
+    [Fact]
     public async Task Message_WhoseReadingFails_FailsTheConnection()
     {
         await using var node = Create(new FakeTransport(), TimeProvider.System);
