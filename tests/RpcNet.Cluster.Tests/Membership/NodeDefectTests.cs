@@ -40,6 +40,20 @@ public class NodeDefectTests
         Assert.True(connection.Closed.IsCompleted);
     }
 
+    [Fact]
+    public async Task Disposal_InWhichAConnectionFails_EndsTheSubscriptions()
+    {
+        var transport = new FakeTransport { Defect = new InvalidOperationException("a defect") };
+        var node = Create(transport, TimeProvider.System);
+        var reading = ReadAllAsync(node);
+        await node.StartAsync(new IPEndPoint(IPAddress.Loopback, 7000), cancellationToken: TestContext.Current.CancellationToken);
+        await transport.DialledAsync(0);
+
+        await Assert.ThrowsAsync<InvalidOperationException>(() => node.DisposeAsync().AsTask());
+
+        await reading.WaitAsync(Limit, TestContext.Current.CancellationToken);
+    }
+
     private static ClusterNode Create(ITransport transport, TimeProvider time) => new(
         new ClusterOptions { NodeId = "a", Seeds = ["127.0.0.1:7001"] },
         transport,
