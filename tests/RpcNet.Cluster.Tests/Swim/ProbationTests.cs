@@ -92,6 +92,26 @@ public class ProbationTests
     }
 
     [Fact]
+    public void Complaints_OfOthersLongAfterItsOwn_AreNotSeconded()
+    {
+        for (var i = 0; i < 20; i++)
+        {
+            Live(seconds: 1, isSilent: false);
+            Live(seconds: 1, isSilent: false, beats: false);
+        }
+
+        Assert.NotEmpty(_h.SentOf(MessageKind.Complaint));
+        Live(seconds: 60, isSilent: false);
+
+        foreach (var other in Others)
+        {
+            _h.Receive(other, MessageKind.Complaint, target: A.Identity);
+        }
+
+        Assert.Equal(MemberState.Alive, _h.Entry("a").State);
+    }
+
+    [Fact]
     public void Failed_HeardOfAgainAtHigherIncarnations_IsNoRelapse()
     {
         Live(seconds: 5, isSilent: true);
