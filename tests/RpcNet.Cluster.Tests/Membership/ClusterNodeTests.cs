@@ -221,7 +221,6 @@ public class ClusterNodeTests
         await harness.RunAsync(TimeSpan.FromSeconds(5));
         Assert.Equal(1, a.OpenConnections + b.OpenConnections);
         var (fromA, fromB) = (a.Dials, b.Dials);
-        Assert.Equal((1, 1), (fromA, fromB));
         await harness.RunAsync(TimeSpan.FromSeconds(20));
 
         Assert.Equal((fromA, fromB), (a.Dials, b.Dials));

@@ -58,6 +58,26 @@ public class GossipConnectionsTests
         await connections.CloseAsync();
     }
 
+    [Theory]
+    [InlineData(1, 1, 1)]
+    [InlineData(9, 2, 0)]
+    public async Task Connections_OfBothAtOnce_TheOneOfTheLowerAddressIsUsed(int host, int overOwn, int overTheirs)
+    {
+        var connections = Create(static (connection, _) => connection.Closed);
+        var peer = Address(host);
+        connections.Send(peer, Message);
+        var own = await _transport.DialledAsync(0);
+        await Eventually.HoldsAsync(() => own.Opened == 1);
+        var theirs = new FakeConnection(peer);
+
+        connections.Heard(theirs, peer, peer, Local);
+        connections.Send(peer, Message);
+
+        await Eventually.HoldsAsync(() => own.Opened + theirs.Opened == 2);
+        Assert.Equal((overOwn, overTheirs), (own.Opened, theirs.Opened));
+        await connections.CloseAsync();
+    }
+
     [Fact]
     public async Task Reading_ThatFails_IsToldAndTheConnectionIsReplaced()
     {
