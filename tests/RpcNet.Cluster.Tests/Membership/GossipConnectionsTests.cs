@@ -1,4 +1,5 @@
 using System.Net;
+using Microsoft.Extensions.Time.Testing;
 using RpcNet.Cluster.Membership;
 using RpcNet.Cluster.Tests.Client;
 using RpcNet.Cluster.Tests.Registry;
@@ -12,6 +13,7 @@ public class GossipConnectionsTests
     private static readonly byte[] Message = [1];
 
     private readonly FakeTransport _transport = new();
+    private readonly FakeTimeProvider _time = new();
     private readonly List<IPEndPoint> _losses = [];
     private readonly LogRecorder _log = new();
 
@@ -79,6 +81,26 @@ public class GossipConnectionsTests
     }
 
     [Fact]
+    public async Task Connection_OpenedByAPeerLongAfterOurs_IsUsed()
+    {
+        // Whoever knows our connection does not open another: a new process at the address of one that ended without a word does.
+        var connections = Create(static (connection, _) => connection.Closed);
+        var peer = Address(9);
+        connections.Send(peer, Message);
+        var own = await _transport.DialledAsync(0);
+        await Eventually.HoldsAsync(() => own.Opened == 1);
+        _time.Advance(TimeSpan.FromSeconds(3));
+        var theirs = new FakeConnection(peer);
+
+        connections.Heard(theirs, peer, peer, Local);
+        connections.Send(peer, Message);
+
+        await Eventually.HoldsAsync(() => own.Opened + theirs.Opened == 2);
+        Assert.Equal(1, theirs.Opened);
+        await connections.CloseAsync();
+    }
+
+    [Fact]
     public async Task Reading_ThatFails_IsToldAndTheConnectionIsReplaced()
     {
         var reads = 0;
@@ -90,6 +112,7 @@ public class GossipConnectionsTests
 
         await Eventually.HoldsAsync(() =>
         {
+            _time.Advance(TimeSpan.FromMilliseconds(1));
             connections.Send(Address(1), Message);
             return _transport.Count == 2;
         });
@@ -127,7 +150,7 @@ public class GossipConnectionsTests
         _transport,
         static peer => new TransportConnectOptions { EndPoint = peer, ApplicationProtocols = [ClusterProtocol.Alpn], Tls = new TlsClientOptions { ValidateServer = static _ => null } },
         new ClusterConnectionOptions(),
-        TimeProvider.System,
+        _time,
         _log,
         Task.Run,
         read,

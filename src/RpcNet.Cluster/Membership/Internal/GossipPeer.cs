@@ -22,6 +22,7 @@ internal sealed class GossipPeer
     private volatile bool _awaitsPool;
     private bool _pumping;
     private bool _closed;
+    private TimeSpan _connectedAt;
     private TimeSpan _redialDelay;
     private TimeSpan _noDialUntil = TimeSpan.MinValue;
 
@@ -74,14 +75,17 @@ internal sealed class GossipPeer
 
     /// <summary>Lets messages go over a connection that the peer opened.</summary>
     /// <param name="connection">Belongs to who accepted it, or to the peer of the address at which it was dialled.</param>
-    /// <param name="isPreferred">Whether it takes the place of one that was opened from here.</param>
+    /// <param name="isPreferred">Whether it takes the place of one that was opened from here at the same time.</param>
     /// <returns>Whether they do so now.</returns>
     public bool Borrow(ITransportConnection connection, bool isPreferred)
     {
         lock (_lock)
         {
             var isDialling = _connection is null && _pumping;
-            if (_closed || isDialling || (_connection is not null && !_isBorrowing && !isPreferred) || _surplus.Contains(connection))
+
+            // A peer that opens one long after this side did does not know that one: it is a new process, or has given it up.
+            var takesOver = isPreferred || _owner.Now - _connectedAt > _owner.Options.ConnectTimeout;
+            if (_closed || isDialling || (_connection is not null && !_isBorrowing && !takesOver) || _surplus.Contains(connection))
             {
                 return false;
             }
@@ -258,6 +262,7 @@ internal sealed class GossipPeer
                 {
                     _redialDelay = TimeSpan.Zero;
                     _connection = connection;
+                    _connectedAt = _owner.Now;
                     _isBorrowing = false;
                 }
             }
