@@ -39,9 +39,9 @@ internal sealed class InvariantChecker(ClusterSimulation simulation)
     /// <summary>All nodes know each other from the start.</summary>
     public void Preloaded(IEnumerable<MemberRecord> records)
     {
-        foreach (var record in records)
+        foreach (var (node, record) in simulation.Nodes.Zip(records))
         {
-            Raise(record);
+            Raise(node, record);
             _start[record.Id] = new Sight(record.Generation, record.Incarnation, MemberState.Alive);
         }
 
@@ -99,7 +99,7 @@ internal sealed class InvariantChecker(ClusterSimulation simulation)
     {
         if (e.Kind == SwimEventKind.LocalChanged)
         {
-            Raise(e.Record!);
+            Raise(observer, e.Record!);
             return;
         }
 
@@ -153,7 +153,7 @@ internal sealed class InvariantChecker(ClusterSimulation simulation)
         if (observer.Said != machine.Local)
         {
             observer.Said = machine.Local;
-            Raise(machine.Local);
+            Raise(node, machine.Local);
         }
 
         if (machine.HasLeft && !node.HasLeft)
@@ -184,14 +184,14 @@ internal sealed class InvariantChecker(ClusterSimulation simulation)
         }
     }
 
-    private void Raise(MemberRecord record)
+    private void Raise(SimulatedNode node, MemberRecord record)
     {
         if (!_raised.TryGetValue(record.Identity, out var raised) || record.Incarnation > raised)
         {
             _raised[record.Identity] = record.Incarnation;
         }
 
-        CheckTags(simulation.Nodes[0], record);
+        CheckTags(node, record);
     }
 
     private void CheckRaisedBySubject(SimulatedNode observer, NodeIdentity subject, ulong incarnation)
