@@ -63,6 +63,7 @@ public interface IClusterMembership
     /// for ever with back-off, their names resolved anew each time; cancelling ends the wait alone.
     /// </summary>
     /// <exception cref="FormatException">A seed is not of the form "host:port".</exception>
+    /// <exception cref="ObjectDisposedException">The node is disposed, or its loop has failed; a wait under way ends with the failure.</exception>
     /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
     ValueTask JoinAsync(IEnumerable<string> seeds, CancellationToken cancellationToken = default);
 
