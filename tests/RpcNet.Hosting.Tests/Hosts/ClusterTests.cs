@@ -25,6 +25,9 @@ public sealed class ClusterTests
         var membership = director.Services.GetRequiredService<IClusterMembership>();
         await using var worker = await StartAsync("worker", ("RpcNet:Cluster:Seeds:0", director.EndPoint!.ToString()), patience, goodbye);
         await membership.WaitForAsync(members => members.Length == 2, TestContext.Current.CancellationToken);
+
+        // A worker that knows nobody yet has nobody to say good-bye to.
+        await worker.Services.GetRequiredService<IClusterMembership>().WaitForAsync(members => members.Length == 2, TestContext.Current.CancellationToken);
         var registry = director.Services.GetRequiredService<WorkerRegistry>();
         await Eventually.TrueAsync(() => registry.Workers is [{ Label: "worker", State: WorkerState.Ready }], "the worker is in the registry");
         var health = director.Services.GetRequiredService<HealthCheckService>();
