@@ -273,8 +273,9 @@ public sealed class SystemNetQuicHostileListenerTests : HostileListenerTests
 {
     protected override string? UnsupportedReason => SystemNetQuicTransport.UnsupportedReason;
 
-    // A half-open handshake costs it about 65 KiB, and only msquic itself bounds their number.
-    protected override long MemoryLimit => 512 << 20;
+    // A half-open handshake costs it up to 65 KiB, and msquic bounds their number by nothing but the handshake time-out where the
+    // first packet brings no hello: at full scale that is as many GiB as the machine is fast (docs/transports.md).
+    protected override long MemoryLimit => Scale == 1 ? 512 << 20 : long.MaxValue;
 
     protected override ITransport CreateTransport() => new SystemNetQuicTransport();
 }
