@@ -14,7 +14,7 @@ internal static class BareScenarios
         "Ngtcp2", Ngtcp2Transport.LibraryVersion, Ngtcp2Transport.UnsupportedReason,
         () => new Ngtcp2Transport(new Ngtcp2TransportOptions { MaxUdpPayloadSize = 1452 }));
 
-    public static async Task RunAsync(int rounds, TimeSpan time)
+    public static async Task RunAsync(int rounds, TimeSpan time, Func<string, bool> wanted)
     {
         if (s_engine.Reason is { } reason)
         {
@@ -24,13 +24,13 @@ internal static class BareScenarios
 
         Console.WriteLine($"{s_engine.Name} {s_engine.Version} beside a bare libngtcp2 loop:");
         var scenarios = Scenarios.All().ToDictionary(static s => s.Name, static s => s.Run);
-        foreach (var name in (string[])["frames-64-inline", "frames-64"])
+        foreach (var name in new[] { "frames-64-inline", "frames-64" }.Where(wanted))
         {
             await Comparison.RunAsync(
                 name, rounds, time, t => scenarios[name](s_engine, t), t => MeasureAsync(BareRole.Frames, BareRole.Echo, 64, t));
         }
 
-        foreach (var name in (string[])["bulk-inline", "bulk"])
+        foreach (var name in new[] { "bulk-inline", "bulk" }.Where(wanted))
         {
             await Comparison.RunAsync(
                 name, rounds, time, t => scenarios[name](s_engine, t), t => MeasureAsync(BareRole.Send, BareRole.Count, 0, t));

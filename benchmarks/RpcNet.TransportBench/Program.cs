@@ -2,7 +2,7 @@ using System.Globalization;
 using RpcNet.TransportBench;
 
 // Usage: dotnet run -c Release --project benchmarks/RpcNet.TransportBench -- [--seconds N] [--rounds N] [--scenarios a,b,…]
-//        … -- bare [--seconds N] [--rounds N]      the ngtcp2 engine beside a bare libngtcp2 loop
+//        … -- bare [--seconds N] [--rounds N] [--scenarios a,b,…]      the ngtcp2 engine beside a bare libngtcp2 loop
 //        … -- idle [--connections N]               what idle connections cost, and whether they answer
 //        dotnet run -c Release --project benchmarks/RpcNet.TransportBench -- faults [--help]
 if (args is ["faults", ..])
@@ -22,7 +22,7 @@ var wanted = Text("--scenarios")?.Split(',');
 
 if (args.FirstOrDefault() == "bare")
 {
-    await BareScenarios.RunAsync((int)Number("--rounds", 12), TimeSpan.FromSeconds(Number("--seconds", 1)));
+    await BareScenarios.RunAsync((int)Number("--rounds", 12), TimeSpan.FromSeconds(Number("--seconds", 1)), Wanted);
     return 0;
 }
 
@@ -42,7 +42,7 @@ foreach (var engine in Engines.All())
 
     foreach (var (name, run) in Scenarios.All())
     {
-        if (wanted is not null && !wanted.Any(name.StartsWith))
+        if (!Wanted(name))
         {
             continue;
         }
@@ -62,6 +62,8 @@ foreach (var engine in Engines.All())
 }
 
 return 0;
+
+bool Wanted(string name) => wanted is null || wanted.Any(name.StartsWith);
 
 double Number(string name, double fallback) =>
     Text(name) is { } text ? double.Parse(text, CultureInfo.InvariantCulture) : fallback;

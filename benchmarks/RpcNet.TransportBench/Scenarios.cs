@@ -80,11 +80,11 @@ internal static class Scenarios
         var echo = Task.Run(async () =>
         {
             await using var remote = await server.AcceptStreamAsync();
-            ReadInline(remote, inline);
+            StayInline(remote, inline);
             await EchoAsync(remote);
             await LeaveEngineAsync();
         });
-        ReadInline(stream, inline);
+        StayInline(stream, inline);
         var window = new byte[inFlight * FrameSize];
         var buffer = new byte[256 * 1024];
         await stream.WriteAsync(window, endStream: false);
@@ -114,11 +114,12 @@ internal static class Scenarios
         return result;
     }
 
-    private static void ReadInline(ITransportStream stream, bool inline)
+    private static void StayInline(ITransportStream stream, bool inline)
     {
         if (inline)
         {
             stream.AllowInlineReads();
+            stream.AllowInlineWrites();
         }
     }
 
@@ -179,10 +180,11 @@ internal static class Scenarios
         ITransportConnection client, ITransportConnection server, TimeSpan time, bool inline = false)
     {
         await using var stream = await client.OpenStreamAsync(TransportStreamDirection.Unidirectional);
+        StayInline(stream, inline);
         long received = 0;
         await stream.WriteAsync(new byte[1], endStream: false);
         await using var remote = await server.AcceptStreamAsync();
-        ReadInline(remote, inline);
+        StayInline(remote, inline);
         var reading = Task.Run(async () =>
         {
             var buffer = new byte[256 * 1024];
@@ -207,6 +209,7 @@ internal static class Scenarios
         }
 
         var result = End(start, allocated, Interlocked.Read(ref received) - before, "MB/s");
+        await LeaveEngineAsync();
         await stream.WriteAsync(default, endStream: true);
         await reading;
         return result with

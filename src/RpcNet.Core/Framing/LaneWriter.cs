@@ -56,6 +56,7 @@ internal sealed class LaneWriter : IThreadPoolWorkItem, IDisposable
     {
         _stream = stream;
         stream.Prioritize();
+        stream.AllowInlineWrites();
         _maxQueuedBytes = maxQueuedBytes;
         _onFailed = onFailed;
     }

@@ -56,6 +56,14 @@ public interface ITransportStream : IAsyncDisposable
     ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, bool endStream, CancellationToken cancellationToken = default);
 
     /// <summary>
+    /// Promises that whoever awaits a write to this stream neither blocks nor runs user code before it writes again, as
+    /// <see cref="AllowInlineReads"/> does of reads. Failures are still told elsewhere. An engine may ignore it.
+    /// </summary>
+    void AllowInlineWrites()
+    {
+    }
+
+    /// <summary>
     /// Has what is written to this stream go ahead of what waits on other streams of the connection: for short messages that
     /// somebody waits for, beside bulk. It never holds the others up for good. An engine may ignore it.
     /// </summary>

@@ -15,7 +15,7 @@ internal sealed unsafe partial class Connection
     {
         private static readonly Lazy<nint> s_client = new(() => Build(server: false));
         private static readonly Lazy<nint> s_server = new(() => Build(server: true));
-        private static delegate* unmanaged[Cdecl]<byte*, nint, nint, byte*, nuint, byte*, nuint, byte*, nuint, int> s_decrypt;
+        private static delegate* unmanaged[Cdecl, SuppressGCTransition]<byte*, nint, nint, byte*, nuint, byte*, nuint, byte*, nuint, int> s_decrypt;
 
         public static NgCallbacks* Table(bool server) => (NgCallbacks*)(server ? s_server : s_client).Value;
 
@@ -45,7 +45,7 @@ internal sealed unsafe partial class Connection
             s_receiveCrypto = (delegate* unmanaged[Cdecl]<nint, uint, ulong, byte*, nuint, nint, int>)
                 NativeLibraries.CryptoExport("ngtcp2_crypto_recv_crypto_data_cb");
             table->RecvCryptoData = (nint)(delegate* unmanaged[Cdecl]<nint, uint, ulong, byte*, nuint, nint, int>)&RecvCryptoData;
-            s_decrypt = (delegate* unmanaged[Cdecl]<byte*, nint, nint, byte*, nuint, byte*, nuint, byte*, nuint, int>)
+            s_decrypt = (delegate* unmanaged[Cdecl, SuppressGCTransition]<byte*, nint, nint, byte*, nuint, byte*, nuint, byte*, nuint, int>)
                 NativeLibraries.CryptoExport("ngtcp2_crypto_decrypt_cb");
             table->Decrypt = (nint)(delegate* unmanaged[Cdecl]<byte*, nint, nint, byte*, nuint, byte*, nuint, byte*, nuint, int>)&Decrypt;
             table->Rand = (nint)(delegate* unmanaged[Cdecl]<byte*, nuint, nint, void>)&Rand;
@@ -72,7 +72,7 @@ internal sealed unsafe partial class Connection
 
         private static delegate* unmanaged[Cdecl]<nint, uint, ulong, byte*, nuint, nint, int> s_receiveCrypto;
 
-        private static Connection Of(nint userData) => (Connection)GCHandle.FromIntPtr(userData).Target!;
+        private static Connection Of(nint userData) => GCHandle<Connection>.FromIntPtr(userData).Target;
 
         // A logger may throw as well: that waits until native frames are left.
         private static int Failed(nint userData, Exception e)
@@ -89,21 +89,31 @@ internal sealed unsafe partial class Connection
             nuint aadLength)
         {
             var result = s_decrypt(dest, aead, context, cipherText, cipherLength, nonce, nonceLength, aad, aadLength);
-            if (result != 0 || cipherLength <= 16 || t_reading is not { } connection)
+            if (result != 0 || cipherLength <= 16)
             {
                 return result;
             }
 
             try
             {
-                StopSendingScanner.Scan(new ReadOnlySpan<byte>(dest, (int)cipherLength - 16), connection._stopped);
+                OnDecrypted(new ReadOnlySpan<byte>(dest, (int)cipherLength - 16));
                 return 0;
             }
 #pragma warning disable CA1031 // No exception may leave for native frames.
             catch (Exception e)
             {
-                connection._callbackFailure ??= e;
+                t_reading?._callbackFailure ??= e;
                 return NgError.CallbackFailure;
+            }
+        }
+
+        // On its own, so that it is compiled anew once it is found to be called often: a function for native callers never is.
+        [MethodImpl(MethodImplOptions.NoInlining)]
+        private static void OnDecrypted(ReadOnlySpan<byte> frames)
+        {
+            if (t_reading is { } connection)
+            {
+                StopSendingScanner.Scan(frames, connection._stopped);
             }
         }
 

@@ -147,7 +147,7 @@ internal sealed unsafe partial class Connection
 
     private void Create(NgCid* dcid, NgCid* scid, uint version, NgSettings* settings, NgTransportParams* parameters)
     {
-        _self = GCHandle.Alloc(this);
+        _self = new GCHandle<Connection>(this);
         _loop.AddConnection();
         var limit = Nanoseconds(_options.HandshakeTimeout);
         _verdictDue = limit < ulong.MaxValue - _loop.Now ? _loop.Now + limit : ulong.MaxValue;
@@ -160,10 +160,10 @@ internal sealed unsafe partial class Connection
         var result = IsServer
             ? NgApi.ServerNew(
                 &native, dcid, scid, &path, version, NgApi.CallbacksVersion, callbacks, NgApi.SettingsVersion, settings,
-                NgApi.TransportParamsVersion, parameters, _memory?.Table ?? 0, GCHandle.ToIntPtr(_self))
+                NgApi.TransportParamsVersion, parameters, _memory?.Table ?? 0, GCHandle<Connection>.ToIntPtr(_self))
             : NgApi.ClientNew(
                 &native, dcid, scid, &path, version, NgApi.CallbacksVersion, callbacks, NgApi.SettingsVersion, settings,
-                NgApi.TransportParamsVersion, parameters, _memory?.Table ?? 0, GCHandle.ToIntPtr(_self));
+                NgApi.TransportParamsVersion, parameters, _memory?.Table ?? 0, GCHandle<Connection>.ToIntPtr(_self));
         if (result != 0)
         {
             var failure = Failures.FromLibrary(result, established: false);
@@ -225,7 +225,7 @@ internal sealed unsafe partial class Connection
         // Send buffers go back only now: until its deletion libngtcp2 may read them.
         FreeStreams();
         _tls?.Free();
-        _self.Free();
+        _self.Dispose();
         _owner.OnFreed(this, _socket);
     }
 

@@ -70,12 +70,15 @@ internal sealed unsafe partial class Connection
             return;
         }
 
-        var from = local;
-        var to = remote;
-        var path = PathOf(&from, &to);
         var info = new NgPacketInfo { Ecn = ecn };
+        int result;
         t_reading = this;
-        var result = NgApi.ReadPacket(Native, &path, NgApi.PacketInfoVersion, &info, data, (nuint)length, _loop.Now);
+        fixed (SockAddr* from = &local, to = &remote)
+        {
+            var path = PathOf(from, to);
+            result = NgApi.ReadPacket(Native, &path, NgApi.PacketInfoVersion, &info, data, (nuint)length, _loop.Now);
+        }
+
         t_reading = null;
         if (result != 0)
         {

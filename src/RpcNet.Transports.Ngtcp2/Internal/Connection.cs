@@ -39,7 +39,7 @@ internal sealed partial class Connection : TimerEntry, ITransportConnection
     private SockAddr _remote;
     private TlsSession? _tls;
     private nint _native;
-    private GCHandle _self;
+    private GCHandle<Connection> _self;
     private ConnectionState _state;
     private volatile TransportException? _end;
     private CloseRequest? _closeRequest;

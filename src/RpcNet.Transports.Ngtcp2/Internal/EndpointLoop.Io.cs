@@ -167,20 +167,24 @@ internal sealed unsafe partial class EndpointLoop
         return count > 0;
     }
 
-    private bool Receive(UdpSocket socket)
+    // What no receive changes.
+    private void PrepareMessages()
     {
         for (var i = 0; i < Batch; i++)
         {
             _vectors[i] = new IoVec { IovBase = _receiveData + (i * MessageBuffer), IovLen = MessageBuffer };
-            _messages[i].Hdr = new MsgHdr
-            {
-                MsgName = socket.IsConnected ? null : (byte*)(_receiveNames + i),
-                MsgNameLen = socket.IsConnected ? 0 : (uint)SockAddr.Capacity,
-                MsgIov = _vectors + i,
-                MsgIovLen = 1,
-                MsgControl = _receiveControl + (i * ControlBuffer),
-                MsgControlLen = ControlBuffer,
-            };
+            _messages[i].Hdr = new MsgHdr { MsgIov = _vectors + i, MsgIovLen = 1, MsgControl = _receiveControl + (i * ControlBuffer) };
+        }
+    }
+
+    private bool Receive(UdpSocket socket)
+    {
+        for (var i = 0; i < Batch; i++)
+        {
+            ref var header = ref _messages[i].Hdr;
+            header.MsgName = socket.IsConnected ? null : (byte*)(_receiveNames + i);
+            header.MsgNameLen = socket.IsConnected ? 0 : (uint)SockAddr.Capacity;
+            header.MsgControlLen = ControlBuffer;
         }
 
         var count = LibC.RecvMMsg(socket.Fd, _messages, Batch, 0, null);
@@ -210,7 +214,8 @@ internal sealed unsafe partial class EndpointLoop
         var length = (int)_messages[index].Len;
         var segment = length;
         byte ecn = 0;
-        var local = socket.Local;
+        SockAddr arrived;
+        scoped ref readonly var local = ref socket.Local;
         ref var header = ref _messages[index].Hdr;
         var end = header.MsgControl + header.MsgControlLen;
         for (var at = header.MsgControl; at + sizeof(CMsgHdr) <= end;)
@@ -227,10 +232,12 @@ internal sealed unsafe partial class EndpointLoop
                     ecn = (byte)(*value & 3);
                     break;
                 case (LibC.IpProtoIp, LibC.IpPktInfo):
-                    local = local.WithAddress(new ReadOnlySpan<byte>(value + 8, 4));
+                    arrived = local.WithAddress(new ReadOnlySpan<byte>(value + 8, 4));
+                    local = ref arrived;
                     break;
                 case (LibC.IpProtoIpv6, LibC.Ipv6PktInfo):
-                    local = local.WithAddress(new ReadOnlySpan<byte>(value, 16));
+                    arrived = local.WithAddress(new ReadOnlySpan<byte>(value, 16));
+                    local = ref arrived;
                     break;
                 default:
                     break;

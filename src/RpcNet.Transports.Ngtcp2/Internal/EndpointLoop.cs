@@ -71,6 +71,7 @@ internal sealed unsafe partial class EndpointLoop
         _eventFd = Check(LibC.EventFd(0, LibC.EventFdNonBlock | LibC.EventFdCloseOnExec));
         _eventHandle = new SafeFileHandle(_eventFd, ownsHandle: true);
         _epollFd = Check(LibC.EpollCreate(LibC.EpollCloseOnExec));
+        PrepareMessages();
         Now = ReadClock();
         _thread = new Thread(Run, 1 << 20) { IsBackground = true, Name = name };
         ProcessExit.Add(this);

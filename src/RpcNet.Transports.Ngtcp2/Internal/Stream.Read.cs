@@ -171,8 +171,8 @@ internal sealed partial class Stream
         FailReading(new TransportException(TransportError.StreamAborted, $"The peer reset the stream with code {code}.", code), drop: true);
     }
 
-    /// <summary>Completes the pending read with what has been gathered.</summary>
-    public void Complete()
+    // With what has been gathered.
+    private void CompleteRead()
     {
         int result;
         lock (_gate)

@@ -11,12 +11,14 @@ internal sealed partial class Stream
     private TransportException? _writeEnd;
     private TaskCompletionSource? _writesClosed;
     private bool _writePending;
+    private bool _writeCompleted;
     private bool _writeRestEnds;
     private bool _finRequested;
     private bool _finSent;
     private bool _finSentWithData;
     private bool _finAcknowledged;
     private bool _writesDone;
+    private volatile bool _writesInline;
 
     // What of this stream the connection counts as bulk in flight. Loop's thread.
     private int _inFlight;
@@ -59,6 +61,8 @@ internal sealed partial class Stream
     }
 
     private bool MaySend => _writeEnd is null && (_send.HasUnsent || (_finRequested && !_finSent));
+
+    public void AllowInlineWrites() => _writesInline = true;
 
     public ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, bool endStream, CancellationToken cancellationToken = default)
     {
@@ -160,8 +164,10 @@ internal sealed partial class Stream
     }
 
     /// <summary>libngtcp2 took bytes. Loop's thread.</summary>
-    public void OnSent(int bytes, bool fin)
+    /// <returns>Whether something more waits to be handed to it.</returns>
+    public bool OnSent(int bytes, bool fin)
     {
+        bool unsent;
         lock (_gate)
         {
             _send.MarkSent(bytes);
@@ -171,6 +177,8 @@ internal sealed partial class Stream
                 _finSent = true;
                 _finSentWithData = bytes > 0;
             }
+
+            unsent = MaySend;
         }
 
         if (!IsUrgent)
@@ -178,6 +186,8 @@ internal sealed partial class Stream
             _inFlight += bytes;
             _connection.AddInFlight(bytes);
         }
+
+        return unsent;
     }
 
     /// <summary>The peer has the next <paramref name="bytes"/> bytes; 0 when it has the FIN. Loop's thread.</summary>
@@ -215,7 +225,13 @@ internal sealed partial class Stream
             }
         }
 
-        if (completed)
+        if (completed && _writesInline)
+        {
+            // Not within libngtcp2's callback.
+            _writeCompleted = true;
+            _connection.Loop.ScheduleCompletion(this);
+        }
+        else if (completed)
         {
             _write!.SetResult(true);
         }
@@ -281,6 +297,15 @@ internal sealed partial class Stream
     {
         _connection.AddInFlight(-_inFlight);
         _inFlight = 0;
+    }
+
+    private void CompleteWrite()
+    {
+        if (_writeCompleted)
+        {
+            _writeCompleted = false;
+            _write!.SetResult(true, inline: true);
+        }
     }
 
     private long Space => _connection.Loop.Options.StreamSendBufferSize - _send.Buffered;

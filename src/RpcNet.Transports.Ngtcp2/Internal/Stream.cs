@@ -110,6 +110,12 @@ internal sealed partial class Stream : ITransportStream, ICompletion
         RequestAttention();
     }
 
+    public void Complete()
+    {
+        CompleteRead();
+        CompleteWrite();
+    }
+
     /// <summary>Does what the application asked for since the last time. Loop's thread.</summary>
     public void ProcessRequests(nint native)
     {

@@ -177,10 +177,19 @@ internal sealed unsafe class UdpSocket : IDisposable
         return 0;
     }
 
+    // Filled field by field, for the sake of WriteOne's reason: this is done for every call of a short path.
+    [SkipLocalsInit]
     private int SendOne(byte* data, int length, int segment, byte ecn, SockAddr* remote, SockAddr* source)
     {
         var vector = new IoVec { IovBase = data, IovLen = (nuint)length };
-        var message = new MsgHdr { MsgIov = &vector, MsgIovLen = 1 };
+        MsgHdr message;
+        message.MsgName = null;
+        message.MsgNameLen = 0;
+        message.MsgIov = &vector;
+        message.MsgIovLen = 1;
+        message.MsgControl = null;
+        message.MsgControlLen = 0;
+        message.MsgFlags = 0;
         var family = _local.Family;
         var mapped = false;
         if (!IsConnected && remote is not null)
@@ -279,6 +288,7 @@ internal sealed unsafe class UdpSocket : IDisposable
         header->Len = (nuint)(sizeof(CMsgHdr) + length);
         header->Level = level;
         header->Type = type;
+        *(ulong*)(at + sizeof(CMsgHdr) + ((length - 1) & ~7)) = 0; // the padding
         Unsafe.CopyBlockUnaligned(at + sizeof(CMsgHdr), value, (uint)length);
         return at + ((sizeof(CMsgHdr) + length + 7) & ~7);
     }

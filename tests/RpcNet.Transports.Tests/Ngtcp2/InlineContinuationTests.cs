@@ -1,6 +1,6 @@
 namespace RpcNet.Transports.Tests.Ngtcp2;
 
-public sealed class InlineReadTests
+public sealed class InlineContinuationTests
 {
     private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(20);
 
@@ -43,6 +43,38 @@ public sealed class InlineReadTests
         await sending.WriteAsync(default, endStream: true);
 
         Assert.True(await resumed.WaitAsync(s_limit));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task PendingWrite_PeerReads_ResumesOnTheIoThreadOnlyWhereAllowed(bool allowed)
+    {
+        await using var pair = await Ngtcp2Pair.StartAsync();
+        var (client, server) = await pair.ConnectAsync().WaitAsync(s_limit);
+        await using var sending = await client.OpenStreamAsync(TransportStreamDirection.Unidirectional);
+        if (allowed)
+        {
+            sending.AllowInlineWrites();
+        }
+
+        // More than either side buffers.
+        var resumed = WritesOnPoolAsync(sending, new byte[8 << 20]);
+        Assert.False(resumed.IsCompleted);
+        await using var receiving = await server.AcceptStreamAsync();
+        var buffer = new byte[64 << 10];
+        for (long read = 0; read < 8 << 20;)
+        {
+            read += await receiving.ReadAsync(buffer).AsTask().WaitAsync(s_limit);
+        }
+
+        Assert.Equal(!allowed, await resumed.WaitAsync(s_limit));
+    }
+
+    private static async Task<bool> WritesOnPoolAsync(ITransportStream stream, byte[] bytes)
+    {
+        await stream.WriteAsync(bytes, endStream: false).ConfigureAwait(false);
+        return Thread.CurrentThread.IsThreadPoolThread;
     }
 
     // Asked before anything is sent, so that the read is pending when it arrives.
