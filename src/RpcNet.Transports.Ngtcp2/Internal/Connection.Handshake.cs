@@ -12,6 +12,7 @@ internal sealed unsafe partial class Connection
     private bool _judged;
     private bool _confirmed;
     private bool _established;
+    private ulong _verdictDue;
 
     /// <summary>Whether the handshake took up an earlier session.</summary>
     public bool IsResumed { get; private set; }
@@ -31,7 +32,7 @@ internal sealed unsafe partial class Connection
             }
             else
             {
-                _loop.SetTimer(this, ulong.MaxValue);
+                AwaitVerdict();
             }
 
             return;
@@ -64,8 +65,7 @@ internal sealed unsafe partial class Connection
 
         if (_state == ConnectionState.Judging)
         {
-            // Without this a timer of libngtcp2 would come due again and again while nothing may be written.
-            _loop.SetTimer(this, ulong.MaxValue);
+            AwaitVerdict();
         }
 
         ThreadPool.UnsafeQueueUserWorkItem(
@@ -76,6 +76,16 @@ internal sealed unsafe partial class Connection
             },
             (Connection: this, Chain: chain), preferLocal: false);
     }
+
+    // Timers of libngtcp2 would come due again and again while nothing may be written. Its handshake time-out ends with TLS, so
+    // what is left of it becomes the validator's.
+    private void AwaitVerdict() => _loop.SetTimer(this, _verdictDue);
+
+    private void OnVerdictOverdue() => CloseLocally(
+        new TransportException(
+            TransportError.HandshakeTimeout, $"The certificate of {RemoteEndPoint} was not judged within the handshake time-out."),
+        QuicError.ConnectionRefused,
+        application: false);
 
     // On the thread pool: chain building may take long and may block.
     private string? JudgeChain(byte[][] chain)
