@@ -57,6 +57,17 @@ internal sealed class PeerProcess : IAsyncDisposable
         return int.Parse(line![5..], System.Globalization.CultureInfo.InvariantCulture);
     }
 
+    /// <summary>Reads one line, which is to be this one.</summary>
+    public async Task ExpectLineAsync(string line) =>
+        Assert.Equal(line, await _process.StandardOutput.ReadLineAsync().WaitAsync(Limit) ?? string.Join('\n', _errors));
+
+    /// <summary>Gives the process a line of input.</summary>
+    public async Task WriteLineAsync(string line)
+    {
+        await _process.StandardInput.WriteLineAsync(line);
+        await _process.StandardInput.FlushAsync();
+    }
+
     /// <summary>Waits for the end and returns what was printed; where it failed, what it logged follows.</summary>
     public async Task<(int ExitCode, string Output)> ReadToEndAsync()
     {

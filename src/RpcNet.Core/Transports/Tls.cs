@@ -85,7 +85,7 @@ public readonly record struct PeerCertificateContext(
 
 /// <summary>Judges a peer's certificate during the handshake: null accepts, otherwise the reason for the rejection.</summary>
 /// <remarks>
-/// May block for chain building; engines call it where that starves nobody. Must not throw, nor keep the certificates, which
-/// are the engine's.
+/// May block for chain building; engines call it where that starves nobody. A verdict that has not come within the handshake
+/// time-out is one no more: the connection is closed. Must not throw, nor keep the certificates, which are the engine's.
 /// </remarks>
 public delegate string? PeerCertificateValidator(PeerCertificateContext context);

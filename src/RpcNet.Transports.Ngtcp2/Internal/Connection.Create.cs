@@ -149,6 +149,8 @@ internal sealed unsafe partial class Connection
     {
         _self = new GCHandle<Connection>(this);
         _loop.AddConnection();
+        var limit = Nanoseconds(_options.HandshakeTimeout);
+        _verdictDue = limit < ulong.MaxValue - _loop.Now ? _loop.Now + limit : ulong.MaxValue;
         var local = _local;
         var remote = _remote;
         var path = PathOf(&local, &remote);

@@ -6,9 +6,13 @@ namespace RpcNet.Transports.Ngtcp2.Internal;
 
 internal sealed unsafe partial class Connection
 {
+    // More than the members of most clusters, or the servers that most clients call.
+    private static readonly CertificateCache s_certificates = new(128);
+
     private bool _judged;
     private bool _confirmed;
     private bool _established;
+    private ulong _verdictDue;
 
     /// <summary>Whether the handshake took up an earlier session.</summary>
     public bool IsResumed { get; private set; }
@@ -28,7 +32,7 @@ internal sealed unsafe partial class Connection
             }
             else
             {
-                _loop.SetTimer(this, ulong.MaxValue);
+                AwaitVerdict();
             }
 
             return;
@@ -61,8 +65,7 @@ internal sealed unsafe partial class Connection
 
         if (_state == ConnectionState.Judging)
         {
-            // Without this a timer of libngtcp2 would come due again and again while nothing may be written.
-            _loop.SetTimer(this, ulong.MaxValue);
+            AwaitVerdict();
         }
 
         ThreadPool.UnsafeQueueUserWorkItem(
@@ -74,20 +77,25 @@ internal sealed unsafe partial class Connection
             (Connection: this, Chain: chain), preferLocal: false);
     }
 
+    // Timers of libngtcp2 would come due again and again while nothing may be written. Its handshake time-out ends with TLS, so
+    // what is left of it becomes the validator's.
+    private void AwaitVerdict() => _loop.SetTimer(this, _verdictDue);
+
+    private void OnVerdictOverdue() => CloseLocally(
+        new TransportException(
+            TransportError.HandshakeTimeout, $"The certificate of {RemoteEndPoint} was not judged within the handshake time-out."),
+        QuicError.ConnectionRefused,
+        application: false);
+
     // On the thread pool: chain building may take long and may block.
     private string? JudgeChain(byte[][] chain)
     {
-        X509Certificate2? certificate = null;
         string? rejection;
-        var intermediates = new List<X509Certificate2>();
+        var parsed = new List<X509Certificate2>();
         try
         {
-            certificate = X509CertificateLoader.LoadCertificate(chain[0]);
-            foreach (var der in chain.AsSpan(1))
-            {
-                intermediates.Add(X509CertificateLoader.LoadCertificate(der));
-            }
-
+            var certificate = Parse(chain[0]);
+            X509Certificate2[] intermediates = [.. chain.Skip(1).Select(Parse)];
             var validator = _options switch
             {
                 TransportListenerOptions listener => listener.Tls.ValidateClient,
@@ -109,16 +117,32 @@ internal sealed unsafe partial class Connection
             rejection = $"the validator failed: {e.Message}";
             Ngtcp2Log.ValidatorFailed(_loop.Logger, RemoteEndPoint, e);
         }
-        finally
+
+        foreach (var certificate in parsed)
         {
-            certificate?.Dispose();
-            foreach (var intermediate in intermediates)
+            if (rejection is null)
             {
-                intermediate.Dispose();
+                s_certificates.Add(certificate);
+            }
+            else
+            {
+                certificate.Dispose();
             }
         }
 
         return rejection;
+
+        X509Certificate2 Parse(byte[] der)
+        {
+            if (s_certificates.Find(der) is { } known)
+            {
+                return known;
+            }
+
+            var certificate = X509CertificateLoader.LoadCertificate(der);
+            parsed.Add(certificate);
+            return certificate;
+        }
     }
 
     private void OnJudged(byte[]? certificate, string? rejection, byte alert)

@@ -121,6 +121,9 @@ internal sealed unsafe partial class Connection
             case ConnectionState.Draining:
                 Free();
                 return;
+            case ConnectionState.Judging when !_judged:
+                OnVerdictOverdue();
+                return;
             default:
                 break;
         }

@@ -12,6 +12,9 @@ public sealed class InMemoryConformance : TransportConformance
 
     protected override string? UnsupportedReason => null;
 
+    // Virtual time is to find nothing under way elsewhere.
+    protected override bool JudgesOnThreadsOfItsOwn => false;
+
     protected override ITransport CreateTransport() => _network.CreateTransport($"host-{_transports++}");
 
     protected override BreakablePath CreatePath(IPEndPoint target) =>

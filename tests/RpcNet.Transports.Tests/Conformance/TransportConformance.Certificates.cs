@@ -204,6 +204,44 @@ public abstract partial class TransportConformance
     }
 
     [Fact]
+    public async Task ClientCertificate_ValidatorNeverReturns_ThatHandshakeEndsInTimeAndOthersAreServed()
+    {
+        Assert.SkipUnless(JudgesOnThreadsOfItsOwn, "this engine asks validators on the caller's thread");
+        using var release = new ManualResetEventSlim();
+        var asked = 0;
+        var settings = new Settings { ClientIdentity = () => Certificates.Client };
+        var listener = await ListenAsync(settings with
+        {
+            HandshakeTimeout = TimeSpan.FromSeconds(3),
+            ValidateClient = context =>
+            {
+                if (Interlocked.Increment(ref asked) == 1)
+                {
+                    release.Wait(TestLimit);
+                }
+
+                return Certificates.Trust(context);
+            },
+        });
+        try
+        {
+            var hanging = FailureOfAsync(() => ConnectAsync(listener.LocalEndPoint, settings));
+            await WaitForAsync(() => Volatile.Read(ref asked) > 0, "the validator's call");
+
+            await ExpectOnlyNextConnectionIsAcceptedAsync(listener, settings);
+            await hanging.WaitAsync(Limit);
+
+            Assert.False(release.IsSet);
+        }
+        finally
+        {
+            release.Set();
+        }
+
+        await ExpectOnlyNextConnectionIsAcceptedAsync(listener, settings);
+    }
+
+    [Fact]
     public async Task ClientCertificate_Replaced_NextConnectUsesTheNewOne()
     {
         var current = Certificates.Client;
@@ -217,6 +255,9 @@ public abstract partial class TransportConformance
         Assert.Equal(current.Certificate.Thumbprint, after.Server.RemoteCertificate?.Thumbprint);
     }
 
+    /// <summary>Whether a validator that blocks keeps nobody but its own peer waiting.</summary>
+    protected virtual bool JudgesOnThreadsOfItsOwn => true;
+
     /// <summary>What a client sees of a server that has no certificate for the name.</summary>
     protected virtual TransportError[] RefusalForWantOfAnIdentity => [TransportError.AuthenticationFailed];
 
@@ -224,18 +265,21 @@ public abstract partial class TransportConformance
     // so the rejection comes from the connect or closes the connection right after it.
     private async Task ExpectRejectedByServerAsync(Func<Task<ITransportConnection>> connect)
     {
-        TransportException rejection;
+        var rejection = await FailureOfAsync(connect);
+        Assert.True(rejection.Error == TransportError.AuthenticationFailed, rejection.ToString());
+    }
+
+    private async Task<TransportException> FailureOfAsync(Func<Task<ITransportConnection>> connect)
+    {
         try
         {
             var connection = await connect();
-            rejection = await connection.Closed.WaitAsync(Limit);
+            return await connection.Closed.WaitAsync(Limit);
         }
         catch (TransportException e)
         {
-            rejection = e;
+            return e;
         }
-
-        Assert.True(rejection.Error == TransportError.AuthenticationFailed, rejection.ToString());
     }
 
     private async Task ExpectOnlyNextConnectionIsAcceptedAsync(ITransportListener listener, Settings? settings = null)

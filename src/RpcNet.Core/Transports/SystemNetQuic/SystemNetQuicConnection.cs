@@ -22,6 +22,7 @@ internal sealed class SystemNetQuicConnection : ITransportConnection
 {
     private readonly QuicConnection _native;
     private readonly TransportConnectionOptions _options;
+    private readonly BoundPorts.Lease? _listenersPort;
     private readonly ILogger _logger;
     private readonly Channel<QuicStream> _inbound;
     private readonly TaskCompletionSource<TransportException> _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -35,10 +36,12 @@ internal sealed class SystemNetQuicConnection : ITransportConnection
     private Task? _closing;
     private Task? _disposing;
 
-    public SystemNetQuicConnection(QuicConnection native, TransportConnectionOptions options, ILogger logger)
+    public SystemNetQuicConnection(
+        QuicConnection native, TransportConnectionOptions options, BoundPorts.Lease? listenersPort, ILogger logger)
     {
         _native = native;
         _options = options;
+        _listenersPort = listenersPort;
         _logger = logger;
         LocalEndPoint = native.LocalEndPoint;
         RemoteCertificate = native.RemoteCertificate as X509Certificate2;
@@ -226,6 +229,7 @@ internal sealed class SystemNetQuicConnection : ITransportConnection
         }
 
         await Task.WhenAll(_streamDisposals.Keys).ConfigureAwait(false);
+        _listenersPort?.Dispose();
         RemoteCertificate?.Dispose();
     }
 

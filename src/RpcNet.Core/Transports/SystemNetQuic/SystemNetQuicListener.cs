@@ -19,6 +19,7 @@ internal sealed class SystemNetQuicListener : ITransportListener
 {
     private readonly QuicListener _native;
     private readonly TransportListenerOptions _options;
+    private readonly BoundPorts.Lease _port;
     private readonly ILogger _logger;
     private readonly Channel<SystemNetQuicConnection> _ready;
     private readonly CancellationTokenSource _stop = new();
@@ -27,10 +28,11 @@ internal sealed class SystemNetQuicListener : ITransportListener
     private long _failedHandshakes;
     private Task? _disposing;
 
-    public SystemNetQuicListener(QuicListener native, TransportListenerOptions options, ILogger logger)
+    public SystemNetQuicListener(QuicListener native, TransportListenerOptions options, BoundPorts.Lease port, ILogger logger)
     {
         _native = native;
         _options = options;
+        _port = port;
         _logger = logger;
         _ready = Channel.CreateBounded<SystemNetQuicConnection>(new BoundedChannelOptions(options.Backlog) { SingleWriter = true });
         LocalEndPoint = native.LocalEndPoint;
@@ -73,7 +75,7 @@ internal sealed class SystemNetQuicListener : ITransportListener
             try
             {
                 var native = await _native.AcceptConnectionAsync(_stop.Token).ConfigureAwait(false);
-                await OfferAsync(new SystemNetQuicConnection(native, _options, _logger)).ConfigureAwait(false);
+                await OfferAsync(new SystemNetQuicConnection(native, _options, _port.Again(), _logger)).ConfigureAwait(false);
             }
             catch (Exception) when (_stop.IsCancellationRequested)
             {
@@ -116,6 +118,7 @@ internal sealed class SystemNetQuicListener : ITransportListener
             await untaken.DisposeAsync().ConfigureAwait(false);
         }
 
+        _port.Dispose();
         _stop.Dispose();
     }
 }

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Quic;
 using System.Net.Security;
@@ -20,7 +19,9 @@ namespace RpcNet.Transports;
 /// </remarks>
 public sealed class SystemNetQuicTransport : ITransport
 {
-    private static readonly ConcurrentDictionary<int, byte> BoundPorts = new();
+    private const int ProbeAttempts = 100;
+
+    private static readonly TimeSpan s_probeInterval = TimeSpan.FromMilliseconds(10);
 
     private readonly ILogger _logger;
 
@@ -101,7 +102,7 @@ public sealed class SystemNetQuicTransport : ITransport
     {
         try
         {
-            Probe(options.EndPoint);
+            await ProbeAsync(options.EndPoint, cancellationToken).ConfigureAwait(false);
             var listener = await QuicListener.ListenAsync(
                 new QuicListenerOptions
                 {
@@ -112,8 +113,7 @@ public sealed class SystemNetQuicTransport : ITransport
                         new(NativeOptions.ForServer(options, connection.RemoteEndPoint, hello.ServerName, _logger)),
                 },
                 cancellationToken).ConfigureAwait(false);
-            BoundPorts.TryAdd(listener.LocalEndPoint.Port, 0);
-            return new SystemNetQuicListener(listener, options, _logger);
+            return new SystemNetQuicListener(listener, options, BoundPorts.Shared.Take(listener.LocalEndPoint.Port), _logger);
         }
         catch (Exception e) when (e is QuicException or SocketException)
         {
@@ -133,7 +133,7 @@ public sealed class SystemNetQuicTransport : ITransport
         {
             var native = await QuicConnection.ConnectAsync(
                 NativeOptions.ForClient(options, host, target, judge), cancellationToken).ConfigureAwait(false);
-            return new SystemNetQuicConnection(native, options, _logger);
+            return new SystemNetQuicConnection(native, options, listenersPort: null, _logger);
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
@@ -145,14 +145,23 @@ public sealed class SystemNetQuicTransport : ITransport
         }
     }
 
-    // msquic binds the wildcard address, whatever it was asked for, and lets another process share the port. A port that
-    // this process has bound before is left to msquic, which may still hold it for accepted connections.
-    private static void Probe(IPEndPoint endPoint)
+    // msquic binds the wildcard address, whatever it was asked for, and lets another process share the port. A port that it
+    // holds for this process, if only for connections of a listener that is gone, is left to it. It closes its sockets on
+    // threads of its own: one that was ours a moment ago is waited for.
+    private static async ValueTask ProbeAsync(IPEndPoint endPoint, CancellationToken cancellationToken)
     {
-        if (!BoundPorts.ContainsKey(endPoint.Port))
+        for (var attempt = 1; !BoundPorts.Shared.Holds(endPoint.Port); attempt++)
         {
             using var probe = new Socket(endPoint.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
-            probe.Bind(endPoint);
+            try
+            {
+                probe.Bind(endPoint);
+                return;
+            }
+            catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressAlreadyInUse && attempt < ProbeAttempts)
+            {
+                await Task.Delay(s_probeInterval, TimeProvider.System, cancellationToken).ConfigureAwait(false);
+            }
         }
     }
 
