@@ -4,6 +4,7 @@ using System.Net.Security;
 using System.Runtime.CompilerServices;
 using RpcNet.Testing;
 using RpcNet.Transports;
+using RpcNet.Transports.Ngtcp2.Internal;
 
 namespace RpcNet.TransportBench;
 
@@ -14,6 +15,9 @@ internal sealed record Result(double Rate, string Unit, double BytesPerOperation
 internal static class Scenarios
 {
     private const int FrameSize = 100;
+
+    // A client keeps no more of them for one server, and uses each once.
+    private const int TicketsKept = 4;
     private static readonly SslApplicationProtocol s_alpn = new("bench/1");
 
     public static IEnumerable<(string Name, Func<Engine, TimeSpan, Task<Result>> Run)> All()
@@ -31,11 +35,11 @@ internal static class Scenarios
         yield return ("frames-64-inline", (engine, time) => OnPairAsync(engine, (c, s) => FramesAsync(c, s, 64, time, inline: true)));
         yield return ("bulk", (engine, time) => OnPairAsync(engine, (c, s) => BulkAsync(c, s, time)));
         yield return ("bulk-inline", (engine, time) => OnPairAsync(engine, (c, s) => BulkAsync(c, s, time, inline: true)));
-        yield return ("handshakes-full", (engine, time) => HandshakesAsync(engine.Create(), engine.CreateFull?.Invoke() ?? engine.Create(), time));
+        yield return ("handshakes-full", (engine, time) => HandshakesAsync(engine.Create(), engine.CreateFull?.Invoke() ?? engine.Create(), 16, time));
         yield return ("handshakes-resumed", (engine, time) =>
         {
             var transport = engine.Create();
-            return HandshakesAsync(transport, transport, time);
+            return HandshakesAsync(transport, transport, TicketsKept, time, resumed: true);
         });
     }
 
@@ -220,7 +224,8 @@ internal static class Scenarios
         };
     }
 
-    private static async Task<Result> HandshakesAsync(ITransport server, ITransport transport, TimeSpan time)
+    private static async Task<Result> HandshakesAsync(
+        ITransport server, ITransport transport, int atOnce, TimeSpan time, bool resumed = false)
     {
         await using var listener = await server.ListenAsync(ListenerOptions());
         using var stop = new CancellationTokenSource();
@@ -240,15 +245,25 @@ internal static class Scenarios
         });
         var (start, allocated) = Begin();
         long done = 0;
-        await Task.WhenAll(Enumerable.Range(0, 16).Select(_ => Task.Run(async () =>
+        long full = 0;
+        await Task.WhenAll(Enumerable.Range(0, atOnce).Select(_ => Task.Run(async () =>
         {
             while (Stopwatch.GetElapsedTime(start) < time)
             {
                 await using var connection = await transport.ConnectAsync(ConnectOptions(listener.LocalEndPoint));
                 Interlocked.Increment(ref done);
+                if (connection is Connection { IsResumed: false })
+                {
+                    Interlocked.Increment(ref full);
+                }
             }
         })));
         var result = End(start, allocated, done, "handshakes/s");
+        if (resumed && full > done / 20)
+        {
+            throw new InvalidOperationException($"{full} of {done} handshakes were full ones");
+        }
+
         await stop.CancelAsync();
         await accepting;
         return result;

@@ -77,4 +77,7 @@ internal static partial class ClusterLog
 
     [LoggerMessage(3023, LogLevel.Warning, "Gossip to {Peer} failed for a reason of this process's own; it is tried again")]
     public static partial void SendFailed(ILogger logger, IPEndPoint peer, Exception exception);
+
+    [LoggerMessage(3024, LogLevel.Error, "What {Peer} sends cannot be taken in for a reason of this process's own; the connection is given up")]
+    public static partial void ReceiveFailed(ILogger logger, IPEndPoint peer, Exception exception);
 }

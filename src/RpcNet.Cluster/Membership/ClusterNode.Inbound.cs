@@ -30,7 +30,7 @@ public sealed partial class ClusterNode
 
     /// <summary>
     /// Serves one inbound connection of ALPN <see cref="ClusterProtocol.Alpn"/> until it ends or the token is cancelled; then the
-    /// connection is disposed. Never throws for what the peer does.
+    /// connection is disposed. Never throws for what the peer does, only for a defect.
     /// </summary>
     public Task HandleConnectionAsync(ITransportConnection connection, CancellationToken cancellationToken = default)
     {
@@ -67,12 +67,13 @@ public sealed partial class ClusterNode
             while (true)
             {
                 var stream = await connection.AcceptStreamAsync(cancellationToken).ConfigureAwait(true);
-                var reading = ReadMessageAsync(stream, connection, peer, cancellationToken);
-                if (!reading.IsCompleted)
+                streams.Add(ReadMessageAsync(stream, connection, peer, cancellationToken));
+                if (streams.FirstOrDefault(static t => t.IsFaulted) is { } failed)
                 {
-                    streams.RemoveWhere(static t => t.IsCompleted);
-                    streams.Add(reading);
+                    await failed.ConfigureAwait(true);
                 }
+
+                streams.RemoveWhere(static t => t.IsCompleted);
             }
         }
         catch (TransportException e)

@@ -1,6 +1,5 @@
 using System.Collections.Frozen;
 using System.Net;
-using System.Net.Sockets;
 using RpcNet.Cluster.Membership;
 using RpcNet.Cluster.Swim;
 
@@ -11,6 +10,7 @@ public sealed partial class ClusterNode
 {
     private static readonly TimeSpan SeedWarningInterval = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan SeedPatience = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan SeedLookupTimeout = TimeSpan.FromSeconds(10);
 
     private readonly List<string> _seeds;
     private readonly Lock _seedLock = new();
@@ -28,6 +28,7 @@ public sealed partial class ClusterNode
         Message,
         Doubt,
         SeedsResolved,
+        SeedsAsked,
         HurrySeeds,
         SetTags,
         Leave,
@@ -64,13 +65,21 @@ public sealed partial class ClusterNode
                 while (reader.TryRead(out var input))
                 {
                     handled++;
-                    lock (_machineLock)
+                    try
                     {
-                        Apply(_machine!, input);
-                    }
+                        lock (_machineLock)
+                        {
+                            Apply(_machine!, input);
+                        }
 
-                    PublishChanges();
-                    input.Done?.TrySetResult();
+                        PublishChanges();
+                        input.Done?.TrySetResult();
+                    }
+                    catch (Exception e)
+                    {
+                        input.Done?.TrySetException(e);
+                        throw;
+                    }
                 }
 
                 Arm();
@@ -93,7 +102,14 @@ public sealed partial class ClusterNode
     {
         ClusterLog.LoopFailed(_logger, e);
         _mailbox.Writer.TryComplete(e);
+        EndWaits(e);
+    }
+
+    private void EndWaits(Exception reason)
+    {
         _left.TrySetResult(false);
+        _seedAnswered.TrySetException(reason);
+        _ = _seedAnswered.Task.Exception;
     }
 
     private void Apply(SwimMachine machine, in Input input)
@@ -113,6 +129,8 @@ public sealed partial class ClusterNode
                 break;
             case InputKind.SeedsResolved:
                 machine.SeedsResolved(now, input.Addresses!);
+                break;
+            case InputKind.SeedsAsked:
                 WarnOfSilentSeeds(now, machine, input.Addresses!, input.IsIncomplete);
                 break;
             case InputKind.HurrySeeds:
@@ -191,12 +209,23 @@ public sealed partial class ClusterNode
     {
         try
         {
-            var addresses = await Task.WhenAll(seeds.Select(ResolveSeedAsync)).ConfigureAwait(false);
-            Post(new Input(InputKind.SeedsResolved)
+            // Each is asked as soon as it has an address: the name servers of others may be slow.
+            var all = new List<IPEndPoint>();
+            var isIncomplete = false;
+            await foreach (var lookup in Task.WhenEach(seeds.Select(ResolveSeedAsync)).ConfigureAwait(false))
             {
-                Addresses = [.. addresses.SelectMany(static a => a ?? [])],
-                IsIncomplete = addresses.Contains(null),
-            });
+                if (await lookup.ConfigureAwait(false) is { } addresses)
+                {
+                    all.AddRange(addresses);
+                    Post(new Input(InputKind.SeedsResolved) { Addresses = addresses });
+                }
+                else
+                {
+                    isIncomplete = true;
+                }
+            }
+
+            Post(new Input(InputKind.SeedsAsked) { Addresses = all, IsIncomplete = isIncomplete });
         }
         catch (OperationCanceledException) when (_stop.IsCancellationRequested)
         {
@@ -205,21 +234,22 @@ public sealed partial class ClusterNode
     }
 
     /// <returns>Null when the name has no address at present.</returns>
-    private async Task<IEnumerable<IPEndPoint>?> ResolveSeedAsync(string seed)
+    private async Task<List<IPEndPoint>?> ResolveSeedAsync(string seed)
     {
         if (ClusterOptions.ParseEndPoint(seed) is not DnsEndPoint name)
         {
             return ClusterOptions.ParseEndPoint(seed) is IPEndPoint ip ? [ip] : [];
         }
 
+        using var timeout = new Deadline(SeedLookupTimeout, _time, _stop.Token);
         try
         {
-            var addresses = await Resolve(name.Host, _stop.Token).ConfigureAwait(false);
-            return addresses.Select(a => new IPEndPoint(a, name.Port));
+            var addresses = await Resolve(name.Host, timeout.Token).ConfigureAwait(false);
+            return [.. addresses.Select(a => new IPEndPoint(a, name.Port))];
         }
-        catch (Exception e) when (e is SocketException or ArgumentException)
+        catch (Exception e) when (e is not OperationCanceledException || !_stop.IsCancellationRequested)
         {
-            ClusterLog.SeedUnresolved(_logger, seed, e.Message);
+            ClusterLog.SeedUnresolved(_logger, seed, e is OperationCanceledException ? $"no answer within {SeedLookupTimeout}" : e.Message);
             return null;
         }
     }

@@ -270,7 +270,7 @@ public sealed partial class ClusterNode : IClusterMembership, IAsyncDisposable
             AddSeed(seed);
         }
 
-        Post(new Input(InputKind.HurrySeeds));
+        ObjectDisposedException.ThrowIf(!TryPost(new Input(InputKind.HurrySeeds)), this);
         await _seedAnswered.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
     }
 
@@ -320,21 +320,25 @@ public sealed partial class ClusterNode : IClusterMembership, IAsyncDisposable
         await Task.Yield();
         MembershipMetrics.Remove(this);
         _mailbox.Writer.TryComplete();
-        await _stop.CancelAsync().ConfigureAwait(false);
-        await _loop.ConfigureAwait(false);
-        if (_timer is not null)
+        try
         {
-            await _timer.DisposeAsync().ConfigureAwait(false);
-        }
+            await _stop.CancelAsync().ConfigureAwait(false);
+            await _loop.ConfigureAwait(false);
+            if (_timer is not null)
+            {
+                await _timer.DisposeAsync().ConfigureAwait(false);
+            }
 
-        await _resolving.ConfigureAwait(false);
-        await _connections.CloseAsync().ConfigureAwait(false);
-        _hub.Close();
-        _left.TrySetResult(false);
-        _seedAnswered.TrySetException(new ObjectDisposedException(nameof(ClusterNode)));
-        _ = _seedAnswered.Task.Exception;
-        _thread?.Stop();
-        _stop.Dispose();
+            await _resolving.ConfigureAwait(false);
+            await _connections.CloseAsync().ConfigureAwait(false);
+        }
+        finally
+        {
+            _hub.Close();
+            EndWaits(new ObjectDisposedException(nameof(ClusterNode)));
+            _thread?.Stop();
+            _stop.Dispose();
+        }
     }
 
     /// <summary>Runs this on the gossip's own thread where there is one; where the engine needs the pool, that thread would gain nothing.</summary>

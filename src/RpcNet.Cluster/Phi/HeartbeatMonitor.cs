@@ -44,7 +44,7 @@ internal sealed class HeartbeatMonitor
 
     public bool IsMonitored(NodeId id) => _subjects.Contains(id);
 
-    public void Heartbeat(NodeId id, uint sequence, TimeSpan now)
+    public void Heartbeat(NodeId id, TimeSpan now)
     {
         if (_watches.TryGetValue(id, out var watch))
         {

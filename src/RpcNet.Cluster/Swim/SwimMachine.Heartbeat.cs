@@ -61,7 +61,7 @@ internal sealed partial class SwimMachine
         RefreshRing();
         if (_detector.IsMonitored(sender.Id))
         {
-            _detector.Heartbeat(sender.Id, message.Sequence, now);
+            _detector.Heartbeat(sender.Id, now);
         }
     }
 

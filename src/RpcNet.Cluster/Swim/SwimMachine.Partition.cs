@@ -106,6 +106,8 @@ internal sealed partial class SwimMachine
 
     private void AdoptStableView()
     {
+        _unreachable = [];
+        _largeSince = TimeSpan.MaxValue;
         if (_stableCount == LiveCount && _stableVersion == _table.Version)
         {
             return;
@@ -114,7 +116,6 @@ internal sealed partial class SwimMachine
         _stableVersion = _table.Version;
         _stableCount = LiveCount;
         _table.Changes.Mark();
-        _unreachable = [];
     }
 
     /// <summary>Of the stable view's members those that failed or are suspect, or all when the local node is cut off; none that left.</summary>

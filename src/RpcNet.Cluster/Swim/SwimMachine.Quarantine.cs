@@ -173,8 +173,15 @@ internal sealed partial class SwimMachine
         }
 
         tally[complainant] = now;
-        var valid = tally.Values.Count(at => now - at <= ComplaintLifetime);
-        if (monitors < 3 || valid < _options.Quarantine.Quorum * monitors || !tally.ContainsKey(_local.Id) || now < _noJudgementUntil)
+        foreach (var (id, at) in tally)
+        {
+            if (now - at > ComplaintLifetime)
+            {
+                tally.Remove(id);
+            }
+        }
+
+        if (monitors < 3 || tally.Count < _options.Quarantine.Quorum * monitors || !tally.ContainsKey(_local.Id) || now < _noJudgementUntil)
         {
             return;
         }

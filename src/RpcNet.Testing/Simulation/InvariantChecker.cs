@@ -219,7 +219,7 @@ internal sealed class InvariantChecker(ClusterSimulation simulation)
             var hash = 0;
             foreach (var (tag, value) in record.Tags)
             {
-                hash ^= unchecked((int)(StableHash.Of(tag) ^ (StableHash.Of(value) * 31)));
+                hash ^= unchecked((int)StableHash.Mix(StableHash.Of(tag) ^ StableHash.Mix(StableHash.Of(value))));
             }
 
             return hash;

@@ -1,4 +1,5 @@
 using RpcNet.Cluster;
+using RpcNet.Cluster.Swim;
 
 namespace RpcNet.Testing.Simulation;
 
@@ -6,43 +7,43 @@ namespace RpcNet.Testing.Simulation;
 public enum SimulationEventKind
 {
     /// <summary>A member joined in the observer's view.</summary>
-    Joined,
+    Joined = SwimEventKind.Joined,
 
     /// <summary>A member left.</summary>
-    Left,
+    Left = SwimEventKind.Left,
 
     /// <summary>A member failed.</summary>
-    Failed,
+    Failed = SwimEventKind.Failed,
 
     /// <summary>A member is suspected.</summary>
-    Suspected,
+    Suspected = SwimEventKind.Suspected,
 
     /// <summary>A suspect refuted.</summary>
-    Recovered,
+    Recovered = SwimEventKind.Recovered,
 
     /// <summary>A member has new tags.</summary>
-    TagsChanged,
+    TagsChanged = SwimEventKind.TagsChanged,
 
     /// <summary>Two processes share an id.</summary>
-    Conflict,
+    Conflict = SwimEventKind.Conflict,
 
     /// <summary>A seed answered the observer.</summary>
-    SeedAnswered,
+    SeedAnswered = SwimEventKind.SeedAnswered,
 
     /// <summary>The observer has left.</summary>
-    LeaveCompleted,
+    LeaveCompleted = SwimEventKind.LeaveCompleted,
 
     /// <summary>The observer noticed that it had stood still.</summary>
-    Paused,
+    Paused = SwimEventKind.Paused,
 
     /// <summary>The observer detected a partition.</summary>
-    PartitionDetected,
+    PartitionDetected = SwimEventKind.PartitionDetected,
 
     /// <summary>The observer saw it heal.</summary>
-    PartitionHealed,
+    PartitionHealed = SwimEventKind.PartitionHealed,
 
     /// <summary>The observer changed its own record.</summary>
-    LocalChanged,
+    LocalChanged = SwimEventKind.LocalChanged,
 }
 
 /// <summary>Something that a simulated node reported.</summary>

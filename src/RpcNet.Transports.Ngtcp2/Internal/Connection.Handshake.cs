@@ -6,6 +6,9 @@ namespace RpcNet.Transports.Ngtcp2.Internal;
 
 internal sealed unsafe partial class Connection
 {
+    // More than the members of most clusters, or the servers that most clients call.
+    private static readonly CertificateCache s_certificates = new(128);
+
     private bool _judged;
     private bool _confirmed;
     private bool _established;
@@ -87,17 +90,12 @@ internal sealed unsafe partial class Connection
     // On the thread pool: chain building may take long and may block.
     private string? JudgeChain(byte[][] chain)
     {
-        X509Certificate2? certificate = null;
         string? rejection;
-        var intermediates = new List<X509Certificate2>();
+        var parsed = new List<X509Certificate2>();
         try
         {
-            certificate = X509CertificateLoader.LoadCertificate(chain[0]);
-            foreach (var der in chain.AsSpan(1))
-            {
-                intermediates.Add(X509CertificateLoader.LoadCertificate(der));
-            }
-
+            var certificate = Parse(chain[0]);
+            X509Certificate2[] intermediates = [.. chain.Skip(1).Select(Parse)];
             var validator = _options switch
             {
                 TransportListenerOptions listener => listener.Tls.ValidateClient,
@@ -119,16 +117,32 @@ internal sealed unsafe partial class Connection
             rejection = $"the validator failed: {e.Message}";
             Ngtcp2Log.ValidatorFailed(_loop.Logger, RemoteEndPoint, e);
         }
-        finally
+
+        foreach (var certificate in parsed)
         {
-            certificate?.Dispose();
-            foreach (var intermediate in intermediates)
+            if (rejection is null)
             {
-                intermediate.Dispose();
+                s_certificates.Add(certificate);
+            }
+            else
+            {
+                certificate.Dispose();
             }
         }
 
         return rejection;
+
+        X509Certificate2 Parse(byte[] der)
+        {
+            if (s_certificates.Find(der) is { } known)
+            {
+                return known;
+            }
+
+            var certificate = X509CertificateLoader.LoadCertificate(der);
+            parsed.Add(certificate);
+            return certificate;
+        }
     }
 
     private void OnJudged(byte[]? certificate, string? rejection, byte alert)

@@ -3,12 +3,8 @@ using RpcNet.Cluster.Tests.Registry;
 
 namespace RpcNet.Cluster.Tests.Balancing;
 
-public sealed class StrategyTests : IAsyncDisposable
+public sealed class StrategyTests : RegistryFixture
 {
-    private readonly FakeTimeProvider _time = new();
-    private FakeMembership _membership = new();
-    private WorkerRegistry? _registry;
-
     [Theory]
     [InlineData(LoadBalancingStrategy.RoundRobin, 0)]
     [InlineData(LoadBalancingStrategy.Random, 0.1)]
@@ -19,7 +15,7 @@ public sealed class StrategyTests : IAsyncDisposable
     [InlineData(LoadBalancingStrategy.ZoneLocal, 0.1)]
     public async Task Select_EqualWorkersOneCallAtATime_GivesEachItsShare(LoadBalancingStrategy strategy, double tolerance)
     {
-        _membership.JoinMany(20);
+        Membership.JoinMany(20);
         var registry = await StartAsync(o => o.Strategy = strategy);
 
         var counts = Count(registry, 40_000);
@@ -33,7 +29,7 @@ public sealed class StrategyTests : IAsyncDisposable
     [InlineData(50)]
     public async Task LeastConnections_SomeBusy_TakesTheLeastLoadedOnesEvenly(int count)
     {
-        _membership.JoinMany(count);
+        Membership.JoinMany(count);
         var registry = await StartAsync(o => o.Strategy = LoadBalancingStrategy.LeastConnections);
         var leases = Enumerable.Range(0, count).Select(_ => registry.Select()).ToList();
         var free = new[] { leases[1].Worker.Id.Value, leases[3].Worker.Id.Value, leases[5].Worker.Id.Value };
@@ -52,7 +48,7 @@ public sealed class StrategyTests : IAsyncDisposable
     {
         for (var i = 0; i < 100; i++)
         {
-            _membership.Join($"w{i:000}", i + 1, i % 3 == 0 ? "role=worker,gpu=true" : "role=worker");
+            Membership.Join($"w{i:000}", i + 1, i % 3 == 0 ? "role=worker,gpu=true" : "role=worker");
         }
 
         var registry = await StartAsync(o => o.Strategy = LoadBalancingStrategy.LeastConnections);
@@ -66,8 +62,8 @@ public sealed class StrategyTests : IAsyncDisposable
     [Fact]
     public async Task WeightedLeastConnections_Capacities_ShareInProportion()
     {
-        _membership.Join("small", 1, "role=worker,capacity=1");
-        _membership.Join("large", 2, "role=worker,capacity=3");
+        Membership.Join("small", 1, "role=worker,capacity=1");
+        Membership.Join("large", 2, "role=worker,capacity=3");
         var registry = await StartAsync(o => o.Strategy = LoadBalancingStrategy.WeightedLeastConnections);
 
         var leases = Enumerable.Range(0, 400).Select(_ => registry.Select()).ToList();
@@ -79,7 +75,7 @@ public sealed class StrategyTests : IAsyncDisposable
     [Fact]
     public async Task PeakEwma_OneSlowForAWhile_GetsAlmostNothingAndComesBack()
     {
-        _membership.JoinMany(10);
+        Membership.JoinMany(10);
         var registry = await StartAsync(o =>
         {
             o.Strategy = LoadBalancingStrategy.PeakEwma;
@@ -101,7 +97,7 @@ public sealed class StrategyTests : IAsyncDisposable
                 using var lease = registry.Select();
                 var id = lease.Worker.Id.Value;
                 counts[id] = counts.GetValueOrDefault(id) + 1;
-                _time.Advance(TimeSpan.FromMilliseconds(2));
+                Time.Advance(TimeSpan.FromMilliseconds(2));
                 lease.Complete(TimeSpan.FromMilliseconds((id == "w0003" ? slow : 10) * (0.5 + noise.NextDouble())), succeeded: true);
             }
 
@@ -112,12 +108,12 @@ public sealed class StrategyTests : IAsyncDisposable
     [Fact]
     public async Task ConsistentHash_WorkerGoes_MovesItsKeysOnly()
     {
-        _membership.JoinMany(10);
+        Membership.JoinMany(10);
         var registry = await StartAsync(o => o.Strategy = LoadBalancingStrategy.ConsistentHash);
         var before = Owners(registry);
         Assert.All(before.Values.GroupBy(static o => o), static g => Assert.InRange(g.Count(), 400, 600));
 
-        _membership.Leave(FakeMembership.Member("w0004", 10_004, "role=worker"));
+        Membership.Leave(FakeMembership.Member("w0004", 10_004, "role=worker"));
         await Eventually.HoldsAsync(() => registry.Count == 9);
         var after = Owners(registry);
 
@@ -131,7 +127,7 @@ public sealed class StrategyTests : IAsyncDisposable
     [Fact]
     public async Task ConsistentHash_OneHotKey_SpillsAtTheLoadBound()
     {
-        _membership.JoinMany(10);
+        Membership.JoinMany(10);
         var registry = await StartAsync(o => o.Strategy = LoadBalancingStrategy.ConsistentHash);
         var selector = registry.GetSelector("");
 
@@ -145,11 +141,11 @@ public sealed class StrategyTests : IAsyncDisposable
     [Fact]
     public async Task ZoneLocal_LocalZoneFills_SpillsOver()
     {
-        _membership = new FakeMembership(zone: "a");
+        Membership = new FakeMembership(zone: "a");
         for (var i = 0; i < 4; i++)
         {
-            _membership.Join($"a{i}", 1 + i, "role=worker,zone=a");
-            _membership.Join($"b{i}", 11 + i, "role=worker,zone=b");
+            Membership.Join($"a{i}", 1 + i, "role=worker,zone=a");
+            Membership.Join($"b{i}", 11 + i, "role=worker,zone=b");
         }
 
         var registry = await StartAsync(o => o.Strategy = LoadBalancingStrategy.ZoneLocal);
@@ -165,7 +161,7 @@ public sealed class StrategyTests : IAsyncDisposable
     [Fact]
     public async Task CustomBalancer_FromOptions_IsAsked()
     {
-        _membership.JoinMany(5);
+        Membership.JoinMany(5);
         var registry = await StartAsync(static o => o.CreateBalancer = static () => new LastOne());
 
         using var lease = registry.Select();
@@ -184,7 +180,7 @@ public sealed class StrategyTests : IAsyncDisposable
     [InlineData(LoadBalancingStrategy.ZoneLocal)]
     public async Task Select_AnyStrategy_AllocatesNothing(LoadBalancingStrategy strategy)
     {
-        _membership.JoinMany(50);
+        Membership.JoinMany(50);
         var registry = await StartAsync(o => o.Strategy = strategy);
         var selector = registry.GetSelector("role=worker");
         var request = new SelectionRequest("key");
@@ -208,7 +204,7 @@ public sealed class StrategyTests : IAsyncDisposable
     [Fact]
     public async Task Outliers_ConsecutiveFailures_EjectAndReturnSlowly()
     {
-        _membership.JoinMany(4);
+        Membership.JoinMany(4);
         var registry = await StartAsync(o => o.Strategy = LoadBalancingStrategy.RoundRobin);
         var bad = registry.Workers[2];
         for (var i = 0; i < 5; i++)
@@ -219,32 +215,32 @@ public sealed class StrategyTests : IAsyncDisposable
         Assert.Equal(WorkerState.Ejected, bad.State);
         Assert.DoesNotContain(bad.Id.Value, (Count(registry, 1000)).Keys);
 
-        _time.Advance(TimeSpan.FromSeconds(9));
+        Time.Advance(TimeSpan.FromSeconds(9));
         Assert.Equal(WorkerState.Ejected, bad.State);
-        _time.Advance(TimeSpan.FromSeconds(1));
+        Time.Advance(TimeSpan.FromSeconds(1));
         Assert.Equal(WorkerState.Ready, bad.State);
 
         Assert.InRange((Count(registry, 4000)).GetValueOrDefault("w0002"), 60, 150);
-        _time.Advance(TimeSpan.FromSeconds(5));
+        Time.Advance(TimeSpan.FromSeconds(5));
         Assert.InRange((Count(registry, 4000)).GetValueOrDefault("w0002"), 400, 600);
-        _time.Advance(TimeSpan.FromSeconds(5));
+        Time.Advance(TimeSpan.FromSeconds(5));
         Assert.InRange((Count(registry, 4000)).GetValueOrDefault("w0002"), 990, 1010);
     }
 
     [Fact]
     public async Task Outliers_ReturnsAndFailsAgain_StaysOutLonger()
     {
-        _membership.JoinMany(4);
+        Membership.JoinMany(4);
         var registry = await StartAsync();
         var bad = registry.Workers[0];
         Fail();
-        _time.Advance(TimeSpan.FromSeconds(10));
+        Time.Advance(TimeSpan.FromSeconds(10));
         Assert.Equal(WorkerState.Ready, bad.State);
 
         Fail();
-        _time.Advance(TimeSpan.FromSeconds(19));
+        Time.Advance(TimeSpan.FromSeconds(19));
         Assert.Equal(WorkerState.Ejected, bad.State);
-        _time.Advance(TimeSpan.FromSeconds(1));
+        Time.Advance(TimeSpan.FromSeconds(1));
         Assert.Equal(WorkerState.Ready, bad.State);
 
         void Fail()
@@ -259,7 +255,7 @@ public sealed class StrategyTests : IAsyncDisposable
     [Fact]
     public async Task Outliers_EveryWorkerFails_AtMostHalfAreEjected()
     {
-        _membership.JoinMany(6);
+        Membership.JoinMany(6);
         var registry = await StartAsync();
         foreach (var worker in registry.Workers)
         {
@@ -275,7 +271,7 @@ public sealed class StrategyTests : IAsyncDisposable
     [Fact]
     public async Task Outliers_FailsTenPercent_IsFoundAmongFive()
     {
-        _membership.JoinMany(5);
+        Membership.JoinMany(5);
         var registry = await StartAsync();
         for (var i = 0; i < 200; i++)
         {
@@ -285,7 +281,7 @@ public sealed class StrategyTests : IAsyncDisposable
             }
         }
 
-        _time.Advance(TimeSpan.FromSeconds(1));
+        Time.Advance(TimeSpan.FromSeconds(1));
 
         Assert.Equal(["w0001"], registry.Workers.Where(static w => w.State == WorkerState.Ejected).Select(static w => w.Id.Value));
     }
@@ -293,7 +289,7 @@ public sealed class StrategyTests : IAsyncDisposable
     [Fact]
     public async Task Outliers_TwentyTimesSlower_IsFoundAmongThree()
     {
-        _membership.JoinMany(3);
+        Membership.JoinMany(3);
         var registry = await StartAsync();
         for (var i = 0; i < 10; i++)
         {
@@ -303,7 +299,7 @@ public sealed class StrategyTests : IAsyncDisposable
             }
         }
 
-        _time.Advance(TimeSpan.FromSeconds(1));
+        Time.Advance(TimeSpan.FromSeconds(1));
 
         Assert.Equal(["w0001"], registry.Workers.Where(static w => w.State == WorkerState.Ejected).Select(static w => w.Id.Value));
     }
@@ -311,17 +307,15 @@ public sealed class StrategyTests : IAsyncDisposable
     [Fact]
     public async Task SlowStart_WorkerJoinsLater_GetsLessAtFirst()
     {
-        _membership.JoinMany(4);
+        Membership.JoinMany(4);
         var registry = await StartAsync(o => o.Strategy = LoadBalancingStrategy.LeastConnections);
-        _membership.Join("new", 9);
+        Membership.Join("new", 9);
         await Eventually.HoldsAsync(() => registry.Count == 5);
 
         Assert.InRange((Count(registry, 5000)).GetValueOrDefault("new"), 50, 160);
-        _time.Advance(TimeSpan.FromSeconds(10));
+        Time.Advance(TimeSpan.FromSeconds(10));
         Assert.InRange((Count(registry, 5000)).GetValueOrDefault("new"), 850, 1150);
     }
-
-    public ValueTask DisposeAsync() => _registry?.DisposeAsync() ?? ValueTask.CompletedTask;
 
     private static string Owner(WorkerRegistry registry, string key)
     {
@@ -339,15 +333,6 @@ public sealed class StrategyTests : IAsyncDisposable
         }
 
         return counts;
-    }
-
-    private async Task<WorkerRegistry> StartAsync(Action<WorkerRegistryOptions>? configure = null)
-    {
-        var options = new WorkerRegistryOptions();
-        configure?.Invoke(options);
-        _registry = new WorkerRegistry(_membership, options, timeProvider: _time, seed: 7);
-        await _registry.StartAsync(TestContext.Current.CancellationToken);
-        return _registry;
     }
 
     private sealed class LastOne : ILoadBalancer

@@ -138,6 +138,43 @@ public class ClusterNodeTests
     }
 
     [Fact]
+    public async Task Seed_WhoseLookupFailsForAnotherReason_IsTriedAgain()
+    {
+        await using var harness = new ClusterHarness();
+        var a = await harness.StartAsync("a", 7001);
+        var failures = 3;
+        var b = await harness.StartAsync("b", 7002, ["seed.test:7001"], resolve: (_, _) => failures-- > 0
+            ? throw new InvalidOperationException("a resolver of the host's own")
+            : Task.FromResult<IPAddress[]>([IPAddress.Loopback]));
+
+        await harness.RunAsync(TimeSpan.FromMilliseconds(100));
+        await b.DisposeAsync();
+
+        Assert.Equal(2, failures);
+        var c = await harness.StartAsync("c", 7003, ["seed.test:7001"], resolve: (_, _) => failures-- > 0
+            ? throw new InvalidOperationException("a resolver of the host's own")
+            : Task.FromResult<IPAddress[]>([IPAddress.Loopback]));
+        Assert.True(await harness.RunUntilAsync(() => Sees(2, a, c), Limit));
+    }
+
+    [Fact]
+    public async Task Seed_BesideOneWhoseLookupHangs_IsAskedAtOnceAndAgain()
+    {
+        await using var harness = new ClusterHarness();
+        var a = await harness.StartAsync("a", 7001, []);
+        var b = await harness.StartAsync("b", 7002, ["hangs.test:1", ClusterHarness.AddressOf(7001), ClusterHarness.AddressOf(7003)], resolve: static async (_, token) =>
+        {
+            await Task.Delay(Timeout.Infinite, token);
+            return [];
+        });
+        Assert.True(await harness.RunUntilAsync(() => Sees(2, a, b), TimeSpan.FromSeconds(5)));
+
+        var c = await harness.StartAsync("c", 7003, []);
+
+        Assert.True(await harness.RunUntilAsync(() => Sees(3, a, b, c), Limit));
+    }
+
+    [Fact]
     public async Task Seed_ThatMoved_IsFoundByNameAfterAllDied()
     {
         await using var harness = new ClusterHarness();

@@ -20,7 +20,9 @@ public class GossipThreadTests
             ids.Add(Environment.CurrentManagedThreadId);
             Assert.False(Thread.CurrentThread.IsThreadPoolThread);
         });
-        source.SetResult();
+
+        // From the thread itself, which takes this up only when the above waits.
+        thread.Post(_ => source.SetResult(), null);
         await running.WaitAsync(Limit, TestContext.Current.CancellationToken);
 
         Assert.Equal(ids[0], ids[1]);

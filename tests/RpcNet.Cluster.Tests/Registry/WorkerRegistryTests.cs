@@ -2,18 +2,14 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace RpcNet.Cluster.Tests.Registry;
 
-public sealed class WorkerRegistryTests : IAsyncDisposable
+public sealed class WorkerRegistryTests : RegistryFixture
 {
-    private readonly FakeMembership _membership = new();
-    private readonly FakeTimeProvider _time = new();
-    private WorkerRegistry? _registry;
-
     [Fact]
     public async Task StartAsync_MembersPresent_KnowsTheWorkersAmongThem()
     {
-        _membership.Join("b", 2, "role=worker,label=worker-b");
-        _membership.Join("a", 1, "role=worker,label=worker-a");
-        _membership.Join("d", 3, "role=director");
+        Membership.Join("b", 2, "role=worker,label=worker-b");
+        Membership.Join("a", 1, "role=worker,label=worker-a");
+        Membership.Join("d", 3, "role=director");
 
         var registry = await StartAsync();
 
@@ -26,7 +22,7 @@ public sealed class WorkerRegistryTests : IAsyncDisposable
     [Fact]
     public async Task Select_Lease_CountsUntilItsFirstDispose()
     {
-        _membership.Join("a", 1);
+        Membership.Join("a", 1);
         var registry = await StartAsync();
         var worker = registry.Workers[0];
 
@@ -49,7 +45,7 @@ public sealed class WorkerRegistryTests : IAsyncDisposable
     [Fact]
     public async Task Select_LeastConnections_EvensOut()
     {
-        _membership.JoinMany(50);
+        Membership.JoinMany(50);
         var registry = await StartAsync();
 
         var leases = Enumerable.Range(0, 100).Select(_ => registry.Select()).ToList();
@@ -62,7 +58,7 @@ public sealed class WorkerRegistryTests : IAsyncDisposable
     [Fact]
     public async Task Select_Excluded_GivesOneNotTried()
     {
-        _membership.JoinMany(3);
+        Membership.JoinMany(3);
         var registry = await StartAsync();
         var (a, b, c) = (registry.Workers[0], registry.Workers[1], registry.Workers[2]);
 
@@ -86,13 +82,13 @@ public sealed class WorkerRegistryTests : IAsyncDisposable
             "No worker for 'gpu=true': none of the 1 members of the cluster fits RpcNet:Cluster:Workers:Filter, which is 'role=worker'.",
             Assert.Throws<RpcFaultException>(() => registry.Select("gpu=true")).Message);
 
-        var a = _membership.Join("a", 1, "role=worker,label=worker-a,zone=x");
+        var a = Membership.Join("a", 1, "role=worker,label=worker-a,zone=x");
         await Eventually.HoldsAsync(() => registry.Count == 1);
         Assert.Equal(
             "No worker for 'gpu=true': none of the 1 workers fits. They are worker-a (role=worker, zone=x).",
             Assert.Throws<RpcFaultException>(() => registry.Select("gpu=true")).Message);
 
-        _membership.ChangeTags(a, "role=worker,label=worker-a,draining=true");
+        Membership.ChangeTags(a, "role=worker,label=worker-a,draining=true");
         await Eventually.HoldsAsync(() => registry.Workers[0].State == WorkerState.Draining);
         Assert.Equal(
             "No worker for 'role=worker' takes calls: worker-a (Draining).",
@@ -109,17 +105,17 @@ public sealed class WorkerRegistryTests : IAsyncDisposable
         registry.WorkerRemoved += (_, c) => Add($"-{c.Worker.Id}#{c.Worker.Identity.Generation}");
         registry.WorkerStateChanged += (_, c) => Add($"{c.Worker.Id} {c.State}");
 
-        var a = _membership.Join("a", 1);
-        var b = _membership.Join("b", 2);
-        _membership.Suspect(a);
-        _membership.Recover(a);
-        var c = _membership.Join("c", 3, "role=idle");
-        _membership.ChangeTags(c, "role=worker");
-        _membership.ChangeTags(c, "role=idle");
-        _membership.Fail(a);
-        _membership.Join("a", 1, generation: 2);
-        _membership.Join("a", 1, generation: 3);
-        _membership.Leave(b);
+        var a = Membership.Join("a", 1);
+        var b = Membership.Join("b", 2);
+        Membership.Suspect(a);
+        Membership.Recover(a);
+        var c = Membership.Join("c", 3, "role=idle");
+        Membership.ChangeTags(c, "role=worker");
+        Membership.ChangeTags(c, "role=idle");
+        Membership.Fail(a);
+        Membership.Join("a", 1, generation: 2);
+        Membership.Join("a", 1, generation: 3);
+        Membership.Leave(b);
         await Eventually.HoldsAsync(() => Read().Count == 11, "11 events");
 
         Assert.Equal(["+a#1", "+b#1", "a Suspect", "a Ready", "+c#1", "-c#1", "-a#1", "+a#2", "-a#2", "+a#3", "-b#1"], Read());
@@ -145,22 +141,22 @@ public sealed class WorkerRegistryTests : IAsyncDisposable
     [Fact]
     public async Task Suspects_OthersReady_GetNoCallsUntilMostAreSuspected()
     {
-        var members = Enumerable.Range(0, 4).Select(i => _membership.Join($"w{i}", i + 1)).ToList();
+        var members = Enumerable.Range(0, 4).Select(i => Membership.Join($"w{i}", i + 1)).ToList();
         var registry = await StartAsync();
         var selector = registry.GetSelector("role=worker");
 
-        _membership.Suspect(members[0]);
-        _membership.Suspect(members[1]);
+        Membership.Suspect(members[0]);
+        Membership.Suspect(members[1]);
         await Eventually.HoldsAsync(() => selector.Candidates.Count == 2);
 
-        _membership.Suspect(members[2]);
+        Membership.Suspect(members[2]);
         await Eventually.HoldsAsync(() => selector.Candidates.Count == 4);
     }
 
     [Fact]
     public async Task Select_AllFull_IsShedUndispatched()
     {
-        _membership.JoinMany(2);
+        Membership.JoinMany(2);
         var registry = await StartAsync(o => o.MaxCallsPerWorker = 3);
         var leases = Enumerable.Range(0, 6).Select(_ => registry.Select()).ToList();
 
@@ -177,19 +173,19 @@ public sealed class WorkerRegistryTests : IAsyncDisposable
     [Fact]
     public async Task Slots_WorkersComeAndGo_AreReusedOnceTheirLeasesEnd()
     {
-        var a = _membership.Join("a", 1);
+        var a = Membership.Join("a", 1);
         var registry = await StartAsync(o => o.MaxWorkers = 2);
         var lease = registry.Select();
         var worker = lease.Worker;
-        _membership.Leave(a);
+        Membership.Leave(a);
         await Eventually.HoldsAsync(() => registry.Count == 0);
 
         for (var i = 0; i < 10; i++)
         {
-            var b = _membership.Join($"b{i}", 2);
+            var b = Membership.Join($"b{i}", 2);
             await Eventually.HoldsAsync(() => registry.Count == 1);
             Assert.Equal(0, registry.Workers[0].InFlight);
-            _membership.Leave(b);
+            Membership.Leave(b);
             await Eventually.HoldsAsync(() => registry.Count == 0);
         }
 
@@ -201,7 +197,7 @@ public sealed class WorkerRegistryTests : IAsyncDisposable
     [Fact]
     public async Task ApplyLoad_CallerMakesCalls_ExpectsTheMeanOfTheOthersAndShowsTheReport()
     {
-        _membership.Join("a", 1);
+        Membership.Join("a", 1);
         var registry = await StartAsync();
         var worker = registry.Workers[0];
         var candidates = registry.GetSelector("role=worker").Candidates;
@@ -215,7 +211,7 @@ public sealed class WorkerRegistryTests : IAsyncDisposable
 
         for (var i = 2; i < 200; i++)
         {
-            _time.Advance(TimeSpan.FromMilliseconds(50));
+            Time.Advance(TimeSpan.FromMilliseconds(50));
             registry.ApplyLoad(worker, new LoadReport { Sequence = i, InFlight = i % 2 == 0 ? 0 : 20 });
             Assert.Equal(i % 2 == 0 ? 0 : 20, worker.InFlight);
             Assert.Equal(0, worker.LocalInFlight);
@@ -231,7 +227,7 @@ public sealed class WorkerRegistryTests : IAsyncDisposable
 
         for (var i = 200; i < 400; i++)
         {
-            _time.Advance(TimeSpan.FromMilliseconds(50));
+            Time.Advance(TimeSpan.FromMilliseconds(50));
             registry.ApplyLoad(worker, new LoadReport { Sequence = i });
         }
 
@@ -241,18 +237,7 @@ public sealed class WorkerRegistryTests : IAsyncDisposable
     [Fact]
     public void Constructor_OptionOutOfRange_NamesIt()
     {
-        var error = Assert.Throws<ArgumentException>(() => new WorkerRegistry(_membership, new WorkerRegistryOptions { PanicShare = 2, Filter = "" }));
+        var error = Assert.Throws<ArgumentException>(() => new WorkerRegistry(Membership, new WorkerRegistryOptions { PanicShare = 2, Filter = "" }));
         Assert.Contains("RpcNet:Cluster:Workers:PanicShare is 2", error.Message, StringComparison.Ordinal);
-    }
-
-    public ValueTask DisposeAsync() => _registry?.DisposeAsync() ?? ValueTask.CompletedTask;
-
-    private async Task<WorkerRegistry> StartAsync(Action<WorkerRegistryOptions>? configure = null)
-    {
-        var options = new WorkerRegistryOptions();
-        configure?.Invoke(options);
-        _registry = new WorkerRegistry(_membership, options, timeProvider: _time, seed: 7);
-        await _registry.StartAsync(TestContext.Current.CancellationToken);
-        return _registry;
     }
 }

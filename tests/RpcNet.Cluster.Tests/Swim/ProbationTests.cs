@@ -91,6 +91,38 @@ public class ProbationTests
         Assert.Equal(MemberState.Alive, _h.Entry("a").State);
     }
 
+    [Theory]
+    [InlineData(5, MemberState.Failed)]
+    [InlineData(6, MemberState.Alive)]
+    public void Verdict_WhoseSubjectRefutedOtherAccusationsMeanwhile_CountsUpToFourIncarnationsOn(ulong incarnation, MemberState state)
+    {
+        PassOn(incarnation);
+
+        _h.Receive(Others[0], MessageKind.Gossip, updates: MemberUpdate.Accuse(MemberState.Failed, A.Identity, 1, Others[0].Id, isVerdict: true));
+
+        Assert.Equal(state, _h.Entry("a").State);
+    }
+
+    [Fact]
+    public void Complaints_OfOthersLongAfterItsOwn_AreNotSeconded()
+    {
+        for (var i = 0; i < 20; i++)
+        {
+            Live(seconds: 1, isSilent: false);
+            Live(seconds: 1, isSilent: false, beats: false);
+        }
+
+        Assert.NotEmpty(_h.SentOf(MessageKind.Complaint));
+        Live(seconds: 60, isSilent: false);
+
+        foreach (var other in Others)
+        {
+            _h.Receive(other, MessageKind.Complaint, target: A.Identity);
+        }
+
+        Assert.Equal(MemberState.Alive, _h.Entry("a").State);
+    }
+
     [Fact]
     public void Failed_HeardOfAgainAtHigherIncarnations_IsNoRelapse()
     {

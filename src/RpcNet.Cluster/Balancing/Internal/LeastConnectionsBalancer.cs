@@ -27,12 +27,7 @@ internal sealed class LeastConnectionsBalancer(RandomSource random) : ILoadBalan
             var count = BitOperations.PopCount(here);
             if (count > skip)
             {
-                for (; skip > 0; skip--)
-                {
-                    here &= here - 1;
-                }
-
-                return (i * Vector256<int>.Count) + BitOperations.TrailingZeroCount(here);
+                return (i * Vector256<int>.Count) + PlaceOfBit(here, skip);
             }
 
             skip -= count;
@@ -48,6 +43,17 @@ internal sealed class LeastConnectionsBalancer(RandomSource random) : ILoadBalan
 
         // The loads rose meanwhile: any worker is as good a guess as another.
         return random.Next(loads.Length);
+    }
+
+    /// <summary>The place of the set bit that comes after so many others.</summary>
+    internal static int PlaceOfBit(uint bits, int after)
+    {
+        for (; after > 0; after--)
+        {
+            bits &= bits - 1;
+        }
+
+        return BitOperations.TrailingZeroCount(bits);
     }
 
     private static int Least(ReadOnlySpan<Vector256<int>> vectors, ReadOnlySpan<int> rest)

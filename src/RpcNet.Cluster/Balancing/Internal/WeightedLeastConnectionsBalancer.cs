@@ -58,12 +58,7 @@ internal sealed class WeightedLeastConnectionsBalancer(RandomSource random) : IL
             var count = BitOperations.PopCount(here);
             if (count > skip)
             {
-                for (; skip > 0; skip--)
-                {
-                    here &= here - 1;
-                }
-
-                return (i * Vector256<int>.Count) + BitOperations.TrailingZeroCount(here);
+                return (i * Vector256<int>.Count) + LeastConnectionsBalancer.PlaceOfBit(here, skip);
             }
 
             skip -= count;

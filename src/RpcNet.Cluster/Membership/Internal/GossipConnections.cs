@@ -69,6 +69,18 @@ internal sealed class GossipConnections
 
     public long Dropped => Interlocked.Read(ref _dropped);
 
+    /// <summary>Addresses that may be written to without a dial, or have been lately.</summary>
+    public int Count
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _peers.Count;
+            }
+        }
+    }
+
     /// <summary>Peers that are being written or dialled to at this moment.</summary>
     public int Active => Volatile.Read(ref _active);
 
@@ -102,7 +114,7 @@ internal sealed class GossipConnections
 
     /// <summary>
     /// A message came over a connection. With <paramref name="sender"/>, where its sender takes answers, they go back over that
-    /// connection, unless there is another one for them.
+    /// connection, unless there is another one for them. What was read last from a connection that is gone lends it to nobody.
     /// </summary>
     public void Heard(ITransportConnection connection, IPEndPoint remote, IPEndPoint? sender, IPEndPoint local)
     {
@@ -118,7 +130,7 @@ internal sealed class GossipConnections
                 return;
             }
 
-            if (sender is null || sender.Equals(local))
+            if (sender is null || sender.Equals(local) || connection.Closed.IsCompleted)
             {
                 return;
             }
@@ -134,7 +146,12 @@ internal sealed class GossipConnections
             {
                 if (_borrowed.TryGetValue(connection, out var former) && former != peer)
                 {
+                    // One sender behind a connection: it has moved, or goes through addresses.
                     former.GiveBack(connection);
+                    if (_peers.TryGetValue(former.Address, out var known) && known == former)
+                    {
+                        Retire(former);
+                    }
                 }
 
                 _borrowed[connection] = peer;
@@ -142,7 +159,7 @@ internal sealed class GossipConnections
         }
     }
 
-    /// <summary>An inbound connection ended.</summary>
+    /// <summary>A connection ended, and everything that came over it has been read.</summary>
     /// <param name="connection">The connection.</param>
     /// <param name="isLost">Whether it fell silent; its peer may be gone.</param>
     public void GiveBack(ITransportConnection connection, bool isLost)

@@ -22,6 +22,7 @@ internal sealed class GossipPeer
     private volatile bool _awaitsPool;
     private bool _pumping;
     private bool _closed;
+    private TimeSpan _connectedAt;
     private TimeSpan _redialDelay;
     private TimeSpan _noDialUntil = TimeSpan.MinValue;
 
@@ -73,15 +74,18 @@ internal sealed class GossipPeer
     }
 
     /// <summary>Lets messages go over a connection that the peer opened.</summary>
-    /// <param name="connection">Belongs to who accepted it.</param>
-    /// <param name="isPreferred">Whether it takes the place of one that was opened from here.</param>
+    /// <param name="connection">Belongs to who accepted it, or to the peer of the address at which it was dialled.</param>
+    /// <param name="isPreferred">Whether it takes the place of one that was opened from here at the same time.</param>
     /// <returns>Whether they do so now.</returns>
     public bool Borrow(ITransportConnection connection, bool isPreferred)
     {
         lock (_lock)
         {
             var isDialling = _connection is null && _pumping;
-            if (_closed || isDialling || (_connection is not null && !_isBorrowing && !isPreferred))
+
+            // A peer that opens one long after this side did does not know that one: it is a new process, or has given it up.
+            var takesOver = isPreferred || _owner.Now - _connectedAt > _owner.Options.ConnectTimeout;
+            if (_closed || isDialling || (_connection is not null && !_isBorrowing && !takesOver) || _surplus.Contains(connection))
             {
                 return false;
             }
@@ -258,6 +262,7 @@ internal sealed class GossipPeer
                 {
                     _redialDelay = TimeSpan.Zero;
                     _connection = connection;
+                    _connectedAt = _owner.Now;
                     _isBorrowing = false;
                 }
             }
@@ -334,7 +339,7 @@ internal sealed class GossipPeer
     /// </summary>
     private async Task WatchAsync(ITransportConnection connection, Task previous)
     {
-        var reading = _owner.Read(connection, CancellationToken.None);
+        var reading = ReadAsync(connection);
         await previous.ConfigureAwait(true);
         var reason = await connection.Closed.ConfigureAwait(true);
         bool unexpected;
@@ -351,6 +356,21 @@ internal sealed class GossipPeer
         }
 
         await reading.ConfigureAwait(true);
+        _owner.GiveBack(connection, unexpected);
+    }
+
+    private async Task ReadAsync(ITransportConnection connection)
+    {
+        try
+        {
+            await _owner.Read(connection, CancellationToken.None).ConfigureAwait(true);
+        }
+        catch (Exception e)
+        {
+            // A connection whose answers nobody reads would make its peer look dead.
+            ClusterLog.ReceiveFailed(_owner.Logger, Address, e);
+            await DropAsync(connection).ConfigureAwait(true);
+        }
     }
 
     private async Task DropAsync(ITransportConnection connection)
