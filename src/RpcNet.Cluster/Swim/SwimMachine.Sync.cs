@@ -13,6 +13,9 @@ internal sealed partial class SwimMachine
 {
     private static readonly TimeSpan FirstSeedPause = TimeSpan.FromMilliseconds(250);
 
+    // Seconds after joining.
+    private static readonly int[] EarlySyncs = [1, 2, 4, 8, 11];
+
     private TimeSpan _seedPause = FirstSeedPause;
     private TimeSpan _strangersFrom = TimeSpan.MinValue;
     private bool _seedAnswered;
@@ -109,7 +112,7 @@ internal sealed partial class SwimMachine
         if (first && _table.Live.Count > 0)
         {
             // Others join at the same moment through other seeds; a few early comparisons find them without waiting for gossip.
-            for (var delay = 1; delay <= 8; delay *= 2)
+            foreach (var delay in EarlySyncs)
             {
                 _timers.Add(now + Around(TimeSpan.FromSeconds(delay)), TimerKind.EarlySync);
             }
