@@ -273,8 +273,8 @@ public sealed class SystemNetQuicHostileListenerTests : HostileListenerTests
 {
     protected override string? UnsupportedReason => SystemNetQuicTransport.UnsupportedReason;
 
-    // A half-open handshake costs it about 65 KiB, and only msquic itself bounds their number: not where the first packet brings no
-    // hello, so that at full scale it takes gigabytes, which nothing here can change (docs/transports.md).
+    // A half-open handshake costs it about 65 KiB, and only msquic itself bounds their number. At full scale it does so at
+    // gigabytes, which nothing here can change (docs/transports.md).
     protected override long MemoryLimit => Scale == 1 ? 512 << 20 : long.MaxValue;
 
     protected override ITransport CreateTransport() => new SystemNetQuicTransport();

@@ -8,7 +8,7 @@ namespace RpcNet.Transports.Tests.Ngtcp2;
 public sealed class Ngtcp2VerdictTests : IDisposable
 {
     private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan s_handshake = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan s_handshake = TimeSpan.FromSeconds(3);
 
     private static readonly PeerCertificateValidator s_trust = CertificateValidators.CustomTrust(() => TestCertificates.Shared.Roots);
 
@@ -64,13 +64,17 @@ public sealed class Ngtcp2VerdictTests : IDisposable
         var key = Enumerable.Range(0, 32).Select(i => (byte)i).ToArray();
         var first = await StartAsync(s_trust, new Ngtcp2TransportOptions { AcceptEarlyData = true, SecretKey = key });
         var address = first.Listener.LocalEndPoint;
-        var options = Connect(address, earlyData: true, server => HangAt(3, server), s_handshake);
+        await using var tap = new UdpTap(address);
         var transport = new Ngtcp2Transport();
-        await EarnTicketAsync(first, options, transport);
+        await EarnTicketAsync(first, Connect(tap.EndPoint, earlyData: true, server => HangAt(3, server), s_limit), transport);
         await first.DisposeAsync();
         await using var second = await StartAsync(s_trust, new Ngtcp2TransportOptions { SecretKey = key }, address);
 
-        await using var client = await transport.ConnectAsync(options).AsTask().WaitAsync(s_limit);
+        // The application has the connection before the server is heard.
+        tap.HoldAnswers();
+        await using var client = await transport.ConnectAsync(
+            Connect(tap.EndPoint, earlyData: true, server => HangAt(3, server), s_handshake)).AsTask().WaitAsync(s_limit);
+        tap.ReleaseAnswers();
         Assert.True(await _judging.WaitAsync(s_limit));
         var end = await client.Closed.WaitAsync(s_limit);
 
