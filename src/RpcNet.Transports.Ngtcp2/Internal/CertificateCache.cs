@@ -10,8 +10,10 @@ namespace RpcNet.Transports.Ngtcp2.Internal;
 internal sealed class CertificateCache(int capacity)
 {
     private readonly Lock _gate = new();
-    private readonly Dictionary<ReadOnlyMemory<byte>, LinkedListNode<X509Certificate2>> _entries = new(new ByContent());
-    private readonly LinkedList<X509Certificate2> _byUse = new();
+    private readonly Dictionary<byte[], LinkedListNode<Entry>> _entries = new(new ByContent());
+    private readonly LinkedList<Entry> _byUse = new();
+
+    private sealed record Entry(byte[] Der, X509Certificate2 Certificate);
 
     /// <summary>The certificate, if it is kept here.</summary>
     /// <param name="der">The certificate in DER.</param>
@@ -25,39 +27,55 @@ internal sealed class CertificateCache(int capacity)
             }
 
             _byUse.Remove(node);
+            if (IsDisposed(node.Value.Certificate))
+            {
+                _entries.Remove(der);
+                return null;
+            }
+
             _byUse.AddFirst(node);
-            return node.Value;
+            return node.Value.Certificate;
         }
     }
 
     /// <summary>Keeps a certificate, which is disposed instead if an equal one is here.</summary>
-    public void Add(X509Certificate2 certificate)
+    /// <param name="der">The certificate in DER.</param>
+    /// <param name="certificate">The same, parsed.</param>
+    public void Add(byte[] der, X509Certificate2 certificate)
     {
+        if (IsDisposed(certificate))
+        {
+            return;
+        }
+
         lock (_gate)
         {
-            if (_entries.ContainsKey(certificate.RawDataMemory))
+            if (_entries.ContainsKey(der))
             {
                 certificate.Dispose();
                 return;
             }
 
-            _entries.Add(certificate.RawDataMemory, _byUse.AddFirst(certificate));
+            _entries.Add(der, _byUse.AddFirst(new Entry(der, certificate)));
             if (_entries.Count > capacity)
             {
-                _entries.Remove(_byUse.Last!.Value.RawDataMemory);
+                _entries.Remove(_byUse.Last!.Value.Der);
                 _byUse.RemoveLast();
             }
         }
     }
 
-    private sealed class ByContent : IEqualityComparer<ReadOnlyMemory<byte>>
-    {
-        public bool Equals(ReadOnlyMemory<byte> x, ReadOnlyMemory<byte> y) => x.Span.SequenceEqual(y.Span);
+    // By a validator, though it was not the validator's.
+    private static bool IsDisposed(X509Certificate2 certificate) => certificate.Handle == 0;
 
-        public int GetHashCode(ReadOnlyMemory<byte> value)
+    private sealed class ByContent : IEqualityComparer<byte[]>
+    {
+        public bool Equals(byte[]? x, byte[]? y) => x.AsSpan().SequenceEqual(y);
+
+        public int GetHashCode(byte[] value)
         {
             var hash = default(HashCode);
-            hash.AddBytes(value.Span);
+            hash.AddBytes(value);
             return hash.ToHashCode();
         }
     }

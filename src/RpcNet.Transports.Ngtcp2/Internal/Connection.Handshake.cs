@@ -91,7 +91,7 @@ internal sealed unsafe partial class Connection
     private string? JudgeChain(byte[][] chain)
     {
         string? rejection;
-        var parsed = new List<X509Certificate2>();
+        var parsed = new List<(byte[] Der, X509Certificate2 Certificate)>();
         try
         {
             var certificate = Parse(chain[0]);
@@ -118,11 +118,11 @@ internal sealed unsafe partial class Connection
             Ngtcp2Log.ValidatorFailed(_loop.Logger, RemoteEndPoint, e);
         }
 
-        foreach (var certificate in parsed)
+        foreach (var (der, certificate) in parsed)
         {
             if (rejection is null)
             {
-                s_certificates.Add(certificate);
+                s_certificates.Add(der, certificate);
             }
             else
             {
@@ -140,7 +140,7 @@ internal sealed unsafe partial class Connection
             }
 
             var certificate = X509CertificateLoader.LoadCertificate(der);
-            parsed.Add(certificate);
+            parsed.Add((der, certificate));
             return certificate;
         }
     }

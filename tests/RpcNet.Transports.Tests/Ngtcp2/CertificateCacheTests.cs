@@ -11,7 +11,7 @@ public sealed class CertificateCacheTests
     {
         var cache = new CertificateCache(2);
         var certificate = Create("a");
-        cache.Add(certificate);
+        cache.Add(certificate.RawData, certificate);
 
         Assert.Same(certificate, cache.Find([.. certificate.RawData]));
         Assert.Null(cache.Find(Create("a").RawData));
@@ -22,10 +22,10 @@ public sealed class CertificateCacheTests
     {
         var cache = new CertificateCache(2);
         X509Certificate2 a = Create("a"), b = Create("b"), c = Create("c");
-        cache.Add(a);
-        cache.Add(b);
+        cache.Add(a.RawData, a);
+        cache.Add(b.RawData, b);
         Assert.NotNull(cache.Find(a.RawData));
-        cache.Add(c);
+        cache.Add(c.RawData, c);
 
         Assert.Null(cache.Find(b.RawData));
         Assert.Same(a, cache.Find(a.RawData));
@@ -38,11 +38,29 @@ public sealed class CertificateCacheTests
         var cache = new CertificateCache(2);
         var certificate = Create("a");
         var twin = X509CertificateLoader.LoadCertificate(certificate.RawData);
-        cache.Add(certificate);
-        cache.Add(twin);
+        cache.Add(certificate.RawData, certificate);
+        cache.Add(twin.RawData, twin);
 
         Assert.Same(certificate, cache.Find(certificate.RawData));
         Assert.Equal(0, twin.Handle);
+    }
+
+    [Fact]
+    public void Find_SomeoneDisposedIt_ForgetsIt()
+    {
+        var cache = new CertificateCache(2);
+        X509Certificate2 before = Create("a"), after = Create("b");
+        byte[] first = before.RawData, second = after.RawData;
+        before.Dispose();
+        cache.Add(first, before);
+        cache.Add(second, after);
+        after.Dispose();
+
+        Assert.Null(cache.Find(first));
+        Assert.Null(cache.Find(second));
+        var again = X509CertificateLoader.LoadCertificate(second);
+        cache.Add(second, again);
+        Assert.Same(again, cache.Find(second));
     }
 
     private static X509Certificate2 Create(string name)

@@ -84,6 +84,9 @@ public sealed class Ngtcp2HandshakeTests
         await using var second = await Ngtcp2Pair.StartAsync(
             Ngtcp2Pair.ListenerOptions(address, ClientCertificateMode.Required), engine);
         var accepting = second.Listener.AcceptAsync();
+
+        // The good-bye of the first server may still wait in the path's old socket.
+        path.Rebind();
         path.Restore();
 
         await using var client = await connecting.WaitAsync(s_limit);

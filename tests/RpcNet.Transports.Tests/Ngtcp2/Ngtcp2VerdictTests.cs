@@ -75,7 +75,9 @@ public sealed class Ngtcp2VerdictTests : IDisposable
         await using var client = await transport.ConnectAsync(
             Connect(tap.EndPoint, earlyData: true, server => HangAt(3, server), s_handshake)).AsTask().WaitAsync(s_limit);
         tap.ReleaseAnswers();
-        Assert.True(await _judging.WaitAsync(s_limit));
+        Assert.True(
+            await _judging.WaitAsync(s_limit),
+            client.Closed.IsCompleted ? $"never judged: {(await client.Closed).Message}" : $"never judged; early data {((Connection)client).EarlyData}");
         var end = await client.Closed.WaitAsync(s_limit);
 
         Assert.Equal(TransportError.HandshakeTimeout, end.Error);

@@ -123,6 +123,20 @@ internal sealed class UdpTap : IAsyncDisposable
         return socket;
     }
 
+    // A server that is gone takes nothing, and the one that comes after it does.
+    private static void Send(Socket client, ReadOnlySpan<byte> datagram)
+    {
+        try
+        {
+            client.Send(datagram);
+        }
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.ConnectionRefused)
+        {
+            // Told of an earlier datagram: this one was not sent.
+            client.Send(datagram);
+        }
+    }
+
     private async Task PumpClientsAsync()
     {
         var buffer = new byte[65536];
@@ -147,7 +161,7 @@ internal sealed class UdpTap : IAsyncDisposable
 
                     if (!_dropsRequests)
                     {
-                        client.Send(buffer.AsSpan(0, length));
+                        Send(client, buffer.AsSpan(0, length));
                     }
                 }
             }
@@ -165,7 +179,16 @@ internal sealed class UdpTap : IAsyncDisposable
         {
             while (true)
             {
-                var length = await client.ReceiveAsync(buffer);
+                int length;
+                try
+                {
+                    length = await client.ReceiveAsync(buffer);
+                }
+                catch (SocketException e) when (e.SocketErrorCode == SocketError.ConnectionRefused)
+                {
+                    continue;
+                }
+
                 lock (_gate)
                 {
                     if (_holdsAnswers)
