@@ -13,9 +13,6 @@ internal sealed partial class SwimMachine
 {
     private static readonly TimeSpan FirstSeedPause = TimeSpan.FromMilliseconds(250);
 
-    // Seconds after joining.
-    private static readonly int[] EarlySyncs = [1, 2, 4, 8, 11];
-
     private TimeSpan _seedPause = FirstSeedPause;
     private TimeSpan _strangersFrom = TimeSpan.MinValue;
     private bool _seedAnswered;
@@ -101,7 +98,8 @@ internal sealed partial class SwimMachine
 
     private void OnJoinReply(TimeSpan now, SwimMessage message)
     {
-        var first = _table.Live.Count == 0;
+        // Others may have found this node before the seed answered it.
+        var first = !_seedAnswered || _table.Live.Count == 0;
         MergeRows(now, message);
         if (!_seedAnswered)
         {
@@ -112,7 +110,7 @@ internal sealed partial class SwimMachine
         if (first && _table.Live.Count > 0)
         {
             // Others join at the same moment through other seeds; a few early comparisons find them without waiting for gossip.
-            foreach (var delay in EarlySyncs)
+            for (var delay = 1; delay <= 8; delay *= 2)
             {
                 _timers.Add(now + Around(TimeSpan.FromSeconds(delay)), TimerKind.EarlySync);
             }

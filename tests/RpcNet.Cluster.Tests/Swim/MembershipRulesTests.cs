@@ -166,6 +166,22 @@ public class MembershipRulesTests
         Assert.Equal(1, h.CountOf(SwimEventKind.Joined));
     }
 
+    /// <summary>When many start at once, some hear of others before a seed answers them.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void JoinReply_ToANodeThatOthersFoundBeforeOrNot_IsFollowedByEarlyComparisons(bool found)
+    {
+        var h = new MachineHarness(o => o.PushPullInterval = TimeSpan.FromHours(1));
+        h = found ? h.Start(A) : h.Start();
+
+        h.Receive(B, MessageKind.JoinReply, updates: [MemberUpdate.Alive(A), MemberUpdate.Alive(B)]);
+        h.Run(TimeSpan.FromSeconds(3));
+
+        // After 1 and 2 s.
+        Assert.Equal(2, h.SentOf(MessageKind.SyncDigest).Count());
+    }
+
     [Fact]
     public void Rows_AMemberHeldForDeadByThePeer_IsAskedAndNotBuried()
     {
