@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using RpcNet.Client;
 using RpcNet.Core.Tests.Support;
 using RpcNet.Server;
@@ -14,12 +15,14 @@ public sealed class DrainTests
         var stream = fixture.Client.FloodAsync(10).GetAsyncEnumerator();
         Assert.True(await Eventually.Soon(stream.MoveNextAsync()));
         await Eventually.True(() => fixture.Service.Running == 2);
-        var states = new List<RpcChannelStateChange>();
-        fixture.Channel.StateChanged += (_, change) => states.Add(change);
+        var states = new ConcurrentQueue<RpcChannelStateChange>();
+        fixture.Channel.StateChanged += (_, change) => states.Enqueue(change);
 
         var drain = fixture.Server.DrainAsync("maintenance", TimeSpan.FromSeconds(20));
         await Eventually.True(() => !fixture.Channel.IsReady);
-        Assert.Contains(states, s => s.Reason == "maintenance");
+
+        // Handlers are called after the state has changed.
+        await Eventually.True(() => states.Any(s => s.Reason == "maintenance"));
         var fault = await Eventually.Fault(fixture.Client.TouchAsync());
         Assert.Equal((RpcStatusCode.Unavailable, false), (fault.Status, fault.MayHaveExecuted));
         Assert.False(drain.IsCompleted);
