@@ -181,6 +181,18 @@ internal sealed unsafe partial class Connection
         }
     }
 
+    /// <summary>The stateless reset token of a connection ID of this side: 16 bytes. Loop's thread.</summary>
+    public void ResetToken(NgCid* id, byte* token)
+    {
+        fixed (byte* key = _owner.ResetKey)
+        {
+            if (NgCrypto.GenerateStatelessResetToken(token, key, (nuint)_owner.ResetKey.Length, id) != 0)
+            {
+                throw new TransportException(TransportError.Internal, "The stateless reset token cannot be made.");
+            }
+        }
+    }
+
     // A client's packets find it by its socket.
     private void AddRoute(CidKey id)
     {

@@ -17,18 +17,6 @@ internal sealed unsafe partial class Connection
 
     private readonly record struct PeerId(ulong Sequence, CidKey Id, UInt128 ResetToken);
 
-    /// <summary>The stateless reset token of a connection ID of this side: 16 bytes. Loop's thread.</summary>
-    public void ResetToken(NgCid* id, byte* token)
-    {
-        fixed (byte* key = _owner.ResetKey)
-        {
-            if (NgCrypto.GenerateStatelessResetToken(token, key, (nuint)_owner.ResetKey.Length, id) != 0)
-            {
-                throw new TransportException(TransportError.Internal, "The stateless reset token cannot be made.");
-            }
-        }
-    }
-
     // Hardly ever has the peer's ID changed within the last probe time-outs.
     private bool IsResetOfRetiredId(byte* packet, int length) =>
         _peerIds.Count > 1 && length > ResetTokenLength && EndsInRetiredToken(new ReadOnlySpan<byte>(packet, length)[^ResetTokenLength..]);

@@ -177,7 +177,7 @@ internal sealed unsafe class UdpSocket : IDisposable
         return 0;
     }
 
-    // Filled field by field, for the sake of WriteOne's reason: this is done for every call of a short path.
+    // Filled field by field, for the reason that Connection.WriteOne has.
     [SkipLocalsInit]
     private int SendOne(byte* data, int length, int segment, byte ecn, SockAddr* remote, SockAddr* source)
     {

@@ -10,11 +10,7 @@ public sealed class InlineContinuationTests
     public async Task PendingRead_BytesArrive_ResumesOnTheIoThreadOnlyWhereAllowed(bool allowed)
     {
         await using var pair = await Ngtcp2Pair.StartAsync();
-        var (client, server) = await pair.ConnectAsync().WaitAsync(s_limit);
-        await using var sending = await client.OpenStreamAsync(TransportStreamDirection.Unidirectional);
-        await sending.WriteAsync(new byte[1], endStream: false);
-        await using var receiving = await server.AcceptStreamAsync();
-        await receiving.ReadAsync(new byte[1]);
+        var (sending, receiving) = await OpenAsync(pair).WaitAsync(s_limit);
         if (allowed)
         {
             receiving.AllowInlineReads();
@@ -32,11 +28,7 @@ public sealed class InlineContinuationTests
     public async Task PendingRead_EndArrives_ResumesOnThePool()
     {
         await using var pair = await Ngtcp2Pair.StartAsync();
-        var (client, server) = await pair.ConnectAsync().WaitAsync(s_limit);
-        await using var sending = await client.OpenStreamAsync(TransportStreamDirection.Unidirectional);
-        await sending.WriteAsync(new byte[1], endStream: false);
-        await using var receiving = await server.AcceptStreamAsync();
-        await receiving.ReadAsync(new byte[1]);
+        var (sending, receiving) = await OpenAsync(pair).WaitAsync(s_limit);
         receiving.AllowInlineReads();
 
         var resumed = ResumesOnPoolAsync(receiving);
@@ -69,6 +61,17 @@ public sealed class InlineContinuationTests
         }
 
         Assert.Equal(!allowed, await resumed.WaitAsync(s_limit));
+    }
+
+    // The pair ends both with their connections.
+    private static async Task<(ITransportStream Sending, ITransportStream Receiving)> OpenAsync(Ngtcp2Pair pair)
+    {
+        var (client, server) = await pair.ConnectAsync();
+        var sending = await client.OpenStreamAsync(TransportStreamDirection.Unidirectional);
+        await sending.WriteAsync(new byte[1], endStream: false);
+        var receiving = await server.AcceptStreamAsync();
+        await receiving.ReadAsync(new byte[1]);
+        return (sending, receiving);
     }
 
     private static async Task<bool> WritesOnPoolAsync(ITransportStream stream, byte[] bytes)

@@ -18,6 +18,7 @@ internal sealed class UdpTap : IAsyncDisposable
     private readonly Lock _gate = new();
     private bool _holdsAnswers;
     private bool _dropsRequests;
+    private volatile bool _disposed;
 
     public UdpTap(IPEndPoint server)
     {
@@ -106,6 +107,7 @@ internal sealed class UdpTap : IAsyncDisposable
     {
         lock (_gate)
         {
+            _disposed = true;
             _front.Dispose();
             foreach (var client in _clients.Values)
             {
@@ -166,9 +168,8 @@ internal sealed class UdpTap : IAsyncDisposable
                 }
             }
         }
-        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        catch (Exception e) when (_disposed && (e is SocketException or ObjectDisposedException))
         {
-            // Disposed.
         }
     }
 
@@ -202,9 +203,8 @@ internal sealed class UdpTap : IAsyncDisposable
                 }
             }
         }
-        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        catch (Exception e) when (_disposed && (e is SocketException or ObjectDisposedException))
         {
-            // Disposed.
         }
     }
 }
