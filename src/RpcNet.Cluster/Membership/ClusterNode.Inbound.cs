@@ -14,7 +14,6 @@ public sealed partial class ClusterNode
     private long _overflowed;
     private long _received;
     private long _nextMalformedLog;
-    private int _reading;
 
     /// <summary>Messages dropped because they could not be read.</summary>
     public long MalformedMessages => Interlocked.Read(ref _malformed);
@@ -92,7 +91,6 @@ public sealed partial class ClusterNode
 
     private async Task ReadMessageAsync(ITransportStream stream, ITransportConnection connection, IPEndPoint peer, CancellationToken cancellationToken)
     {
-        Interlocked.Increment(ref _reading);
         await using (stream.ConfigureAwait(true))
         {
             var buffer = ArrayPool<byte>.Shared.Rent(2048);
@@ -129,7 +127,6 @@ public sealed partial class ClusterNode
             }
             finally
             {
-                Interlocked.Decrement(ref _reading);
                 ArrayPool<byte>.Shared.Return(buffer);
             }
         }

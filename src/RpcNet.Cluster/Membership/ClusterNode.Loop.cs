@@ -19,7 +19,6 @@ public sealed partial class ClusterNode
     private TimeSpan _nextSeedWarning = TimeSpan.MinValue;
     private TimeSpan _nextIdleClose;
     private int _waitingMessages;
-    private int _pendingInputs;
 
     private enum InputKind : byte
     {
@@ -34,25 +33,9 @@ public sealed partial class ClusterNode
         Leave,
     }
 
-    /// <summary>Inputs not handled yet, messages half read, sends under way, events not taken: none of them means that nothing happens until time passes.</summary>
-    internal int Busy => Volatile.Read(ref _pendingInputs) + Volatile.Read(ref _reading) + _connections.Active + _hub.Backlog;
-
-    /// <summary>How much of <see cref="Busy"/> waits for a peer to answer a connect, which a dead one never does.</summary>
-    internal int Dialling => _connections.Dialling;
-
     private void Post(Input input) => TryPost(input);
 
-    private bool TryPost(Input input)
-    {
-        Interlocked.Increment(ref _pendingInputs);
-        if (_mailbox.Writer.TryWrite(input))
-        {
-            return true;
-        }
-
-        Interlocked.Decrement(ref _pendingInputs);
-        return false;
-    }
+    private bool TryPost(Input input) => _mailbox.Writer.TryWrite(input);
 
     private async Task RunAsync()
     {
@@ -61,10 +44,8 @@ public sealed partial class ClusterNode
         {
             while (await reader.WaitToReadAsync().ConfigureAwait(true))
             {
-                var handled = 0;
                 while (reader.TryRead(out var input))
                 {
-                    handled++;
                     try
                     {
                         lock (_machineLock)
@@ -83,7 +64,6 @@ public sealed partial class ClusterNode
                 }
 
                 Arm();
-                Interlocked.Add(ref _pendingInputs, -handled);
             }
         }
         catch (Exception e)

@@ -1,32 +1,32 @@
 using System.Net;
 using System.Security.Cryptography;
-using Microsoft.Extensions.Time.Testing;
 using RpcNet.Testing;
 using RpcNet.Testing.InMemory;
+using RpcNet.Testing.VirtualTime;
 using RpcNet.Transports;
 
 namespace RpcNet.Cluster.Tests.Membership;
 
-/// <summary>Real drivers on an in-memory network, in virtual time.</summary>
+/// <summary>Real drivers on an in-memory network, in virtual time that stands still while any of them has something to do.</summary>
 internal sealed class ClusterHarness : IAsyncDisposable
 {
-    private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(20);
-
+    private readonly Pump _pump = new(new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero), TimeSpan.FromSeconds(60));
     private readonly List<HarnessNode> _nodes = [];
 
     public ClusterHarness(int seed = 1)
     {
-        Time.SetUtcNow(new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero));
-        Network = new InMemoryNetwork(seed, Time);
+        Time = _pump.CreateClock();
+        Network = new InMemoryNetwork(seed, Time) { Tracker = _pump.Tracker };
+        Join();
     }
 
-    public FakeTimeProvider Time { get; } = new();
+    public TimeProvider Time { get; }
 
     public InMemoryNetwork Network { get; }
 
     public static string AddressOf(int port) => $"127.0.0.1:{port}";
 
-    public async Task<HarnessNode> StartAsync(
+    public Task<HarnessNode> StartAsync(
         string id,
         int port,
         string[]? seeds = null,
@@ -35,61 +35,33 @@ internal sealed class ClusterHarness : IAsyncDisposable
         IPAddress? host = null,
         int failures = 0)
     {
+        Join();
         var options = new ClusterOptions { NodeId = id, Seeds = seeds ?? [AddressOf(7001)] };
         configure?.Invoke(options);
         var transport = Network.CreateTransport($"host-{_nodes.Count}");
         var node = new HarnessNode(this, transport, options, new IPEndPoint(host ?? IPAddress.Loopback, port), _nodes.Count, resolve, failures);
         _nodes.Add(node);
-        await node.StartAsync();
-        return node;
+        return StartAsync(node);
     }
 
     /// <summary>Lets time pass until the condition holds.</summary>
-    public async Task<bool> RunUntilAsync(Func<bool> condition, TimeSpan limit)
+    public Task<bool> RunUntilAsync(Func<bool> condition, TimeSpan limit)
     {
-        var end = Time.GetUtcNow() + limit;
-        while (!condition())
-        {
-            if (Time.GetUtcNow() >= end)
-            {
-                return false;
-            }
-
-            await SettleAsync();
-            Time.Advance(Step);
-            await SettleAsync();
-        }
-
-        return true;
-    }
-
-    /// <summary>
-    /// Waits until the drivers have nothing to do. A dial to a dead peer waits for time to pass and never settles, and a send to one
-    /// may do so too, so the number of looks is bounded; each look lets the thread pool run dry. Where only sends are left the bound
-    /// is wide: on a loaded machine time would otherwise pass many nodes' work by, and they would find themselves paused.
-    /// </summary>
-    private async Task SettleAsync()
-    {
-        for (var looks = 0; looks < 2000; looks++)
-        {
-            await Network.WaitForIdleAsync();
-            var busy = _nodes.Sum(static n => n.Cluster.Busy);
-            if (busy == 0 || (looks >= 50 && busy == _nodes.Sum(static n => n.Cluster.Dialling)))
-            {
-                return;
-            }
-        }
+        Join();
+        return _pump.AdvanceAsync(limit, condition, TestContext.Current.CancellationToken);
     }
 
     public async Task RunUntilAsync(Task task, TimeSpan limit)
     {
-        await RunUntilAsync(() => task.IsCompleted, limit);
-
-        // Virtual time may outrun the pool that runs the last continuation.
-        await task.WaitAsync(TimeSpan.FromSeconds(30));
+        Assert.True(await RunUntilAsync(() => task.IsCompleted, limit));
+        await task;
     }
 
-    public Task RunAsync(TimeSpan time) => RunUntilAsync(() => false, time);
+    public Task RunAsync(TimeSpan time)
+    {
+        Join();
+        return _pump.AdvanceAsync(time, until: null, TestContext.Current.CancellationToken);
+    }
 
     public async ValueTask DisposeAsync()
     {
@@ -97,6 +69,17 @@ internal sealed class ClusterHarness : IAsyncDisposable
         {
             await node.DisposeAsync();
         }
+
+        _pump.Dispose();
+    }
+
+    // What the caller does from now on counts as work of the nodes.
+    private void Join() => WorkTracker.Current = _pump.Tracker;
+
+    private static async Task<HarnessNode> StartAsync(HarnessNode node)
+    {
+        await node.StartAsync();
+        return node;
     }
 }
 

@@ -14,18 +14,6 @@ internal sealed class EventHub(int bufferSize, TimeProvider time)
 
     public ImmutableArray<ClusterMember> Members => _view.Members;
 
-    /// <summary>Events that subscribers have not taken yet.</summary>
-    public int Backlog
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return _subscriptions.Sum(static s => s.Count);
-            }
-        }
-    }
-
     /// <summary>Replaces the view, then hands the events that led to it to all subscribers.</summary>
     public void Publish(ImmutableArray<ClusterMember>? members, IReadOnlyList<ClusterEvent> events)
     {
@@ -167,8 +155,6 @@ internal sealed class EventHub(int bufferSize, TimeProvider time)
         private TaskCompletionSource? _waiter;
 
         public long Dropped { get; private set; }
-
-        public int Count => _events.Count;
 
         public void Add(ClusterEvent e)
         {

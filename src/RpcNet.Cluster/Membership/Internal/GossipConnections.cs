@@ -24,8 +24,6 @@ internal sealed class GossipConnections
     private long _sent;
     private long _sentBytes;
     private long _dropped;
-    private int _active;
-    private int _dialling;
     private bool _closed;
 
     public GossipConnections(
@@ -80,16 +78,6 @@ internal sealed class GossipConnections
             }
         }
     }
-
-    /// <summary>Peers that are being written or dialled to at this moment.</summary>
-    public int Active => Volatile.Read(ref _active);
-
-    /// <summary>Of these, those that wait for a connect.</summary>
-    public int Dialling => Volatile.Read(ref _dialling);
-
-    public void CountDialling(int by) => Interlocked.Add(ref _dialling, by);
-
-    public void CountActive(int by) => Interlocked.Add(ref _active, by);
 
     public void Send(IPEndPoint to, ReadOnlyMemory<byte> message)
     {

@@ -158,7 +158,6 @@ internal sealed class GossipPeer
             if (!_pumping)
             {
                 _pumping = true;
-                _owner.CountActive(1);
                 _pump = _owner.Run(PumpAsync);
             }
         }
@@ -204,10 +203,6 @@ internal sealed class GossipPeer
                 PutOffDialling();
             }
         }
-        finally
-        {
-            _owner.CountActive(-1);
-        }
     }
 
     private async Task DrainAsync()
@@ -250,7 +245,6 @@ internal sealed class GossipPeer
         _awaitsPool = true;
         ThreadPool.UnsafeQueueUserWorkItem(static peer => peer._awaitsPool = false, this, preferLocal: false);
         string reason;
-        _owner.CountDialling(1);
         try
         {
             var connection = await _owner.ConnectAsync(Address, timeout.Token).ConfigureAwait(true);
@@ -284,10 +278,6 @@ internal sealed class GossipPeer
         catch (OperationCanceledException)
         {
             reason = $"no answer within {_owner.Options.ConnectTimeout}";
-        }
-        finally
-        {
-            _owner.CountDialling(-1);
         }
 
         lock (_lock)
