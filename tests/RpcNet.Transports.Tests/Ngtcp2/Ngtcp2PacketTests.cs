@@ -158,6 +158,9 @@ public sealed class Ngtcp2PacketTests
         await server.DisposeAsync();
         await first.Listener.DisposeAsync();
         await using var second = await Ngtcp2Pair.StartAsync(Ngtcp2Pair.ListenerOptions(address), options);
+
+        // The good-bye of the first server may still wait in the path's old socket.
+        path.Rebind();
         path.Restore();
 
         await using var stream = await client.OpenStreamAsync(TransportStreamDirection.Bidirectional);
