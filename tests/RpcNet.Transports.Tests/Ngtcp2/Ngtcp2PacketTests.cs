@@ -183,6 +183,12 @@ public sealed class Ngtcp2PacketTests
         await using var stream = await server.OpenStreamAsync(TransportStreamDirection.Unidirectional);
         proxy.ToTarget = new UdpFaults { Blackhole = true };
         await client.CloseAsync(77);
+        using var limit = new CancellationTokenSource(s_limit);
+        while (proxy.ToTargetStatistics.Blackholed == 0)
+        {
+            await Task.Delay(1, limit.Token);
+        }
+
         proxy.ToTarget = new UdpFaults { Delay = TimeSpan.FromMilliseconds(200) };
 
         await stream.WriteAsync(new byte[100], endStream: false);
