@@ -165,6 +165,29 @@ public sealed class ConnectionTests
     }
 
     [Fact]
+    public async Task CallsThatBeginWhileItIsMade_ShareOneConnection()
+    {
+        for (var round = 0; round < 200; round++)
+        {
+            await using var fixture = await RpcFixture.StartAsync();
+            await Eventually.Soon(Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Task.Run(async () =>
+            {
+                var calls = new List<Task>();
+                while (!fixture.Channel.IsReady)
+                {
+                    calls.Add(fixture.Channel.ConnectAsync().AsTask());
+                }
+
+                await Task.WhenAll(calls);
+            }))));
+
+            // Another connection would be the one that the channel uses from then on.
+            await Eventually.Soon(fixture.Client.AddAsync(1, 2));
+            Assert.Equal(1, fixture.Server.Connections);
+        }
+    }
+
+    [Fact]
     public async Task Dispose_CallsInFlightFailAndLaterOnesAreRefused()
     {
         await using var fixture = await RpcFixture.StartAsync();

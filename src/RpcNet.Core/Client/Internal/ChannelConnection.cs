@@ -162,10 +162,16 @@ internal sealed partial class ChannelConnection(
                     : Faults.Unavailable(ClosedMessage, mayHaveExecuted: false);
             }
 
-            if (_ready is { IsUsable: false } ended)
+            if (_ready is { } current)
             {
+                // Made since the caller looked.
+                if (current.IsUsable)
+                {
+                    return (Task.FromResult(current), default, null);
+                }
+
                 // It has ended, and its own word of it is still on the way: first the one is over, then the next begins.
-                Retire(ended);
+                Retire(current);
             }
 
             if (_connecting is not null)
