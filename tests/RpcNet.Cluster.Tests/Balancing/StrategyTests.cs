@@ -3,6 +3,8 @@ using RpcNet.Cluster.Tests.Registry;
 
 namespace RpcNet.Cluster.Tests.Balancing;
 
+// What is listened to allocates, whichever test listens.
+[Collection("Routing and who listens to it")]
 public sealed class StrategyTests : RegistryFixture
 {
     [Theory]

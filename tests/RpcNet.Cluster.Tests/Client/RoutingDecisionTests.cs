@@ -5,6 +5,7 @@ using Microsoft.Extensions.Logging;
 namespace RpcNet.Cluster.Tests.Client;
 
 /// <summary>Each decision reaches whoever listens: as an event, as a number and as a log message.</summary>
+[Collection("Routing and who listens to it")]
 public sealed class RoutingDecisionTests : IDisposable
 {
     private readonly ConcurrentQueue<RoutingDecision> _decisions = new();

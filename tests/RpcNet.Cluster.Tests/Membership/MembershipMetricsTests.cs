@@ -2,6 +2,7 @@ using System.Diagnostics.Metrics;
 
 namespace RpcNet.Cluster.Tests.Membership;
 
+[Collection("Routing and who listens to it")]
 public class MembershipMetricsTests
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
